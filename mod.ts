@@ -2,7 +2,7 @@
  * Chain-of-Sight: write a vision-language model as a pure function, compile its training step to WebGPU, and
  * pre-train it in stages with few visual tokens that become many (arXiv 2407.15819).
  *
- * Three rooms, one way: {@link core} is the pure language of descriptions and the models in it, {@link kernels}
+ * Three packages, one direction: {@link core} is the pure language of descriptions and the models in it, {@link kernels}
  * compiles descriptions to programs on a device, {@link pipelines} does everything that touches the world.
  *
  * ```ts

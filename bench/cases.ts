@@ -1,4 +1,4 @@
-/** What is compared: the same work as a description of ours and as work for opponents, on the same numbers. */
+/** The compared runs: the same work as a description of ours and as work for opponents, on the same numbers. */
 import {
   attention,
   constant,
@@ -36,7 +36,7 @@ import {
 export interface BenchCase {
   /** Name in tables. */
   readonly name: string;
-  /** Floating-point operations of its products, once; 0 where bytes are what counts. */
+  /** FLOPs of its products, once; 0 where bytes are what counts. */
   readonly flops: number;
   /** For opponents. */
   readonly work: Work;

@@ -11,7 +11,6 @@ import { loadText, measureLoad } from "./load.ts";
 import { type StepPreset, stepPresets } from "../pipelines/tune/presets.ts";
 import { stepDevice } from "../pipelines/tune/step_device.ts";
 import { print } from "../pipelines/terminal/output.ts";
-import { tuned } from "../pipelines/tune/store.ts";
 import { command as contest } from "./contest_command.ts";
 import { command as gpu } from "./gpu_command.ts";
 import { command as mixed } from "./mixed_command.ts";
@@ -38,7 +37,7 @@ const compile = Command.make(
   },
   ({ json, ...options }) =>
     Effect.map(
-      Effect.provide(timeCompile(options, versions), tuned(stepDevice(options.device))),
+      Effect.provide(timeCompile(options, versions), stepDevice(options.device)),
       (report) => printResult(json, report, compileText),
     ),
 ).pipe(
@@ -122,7 +121,7 @@ const images = Command.make(
     Effect.map(timeImages(bench), (report) => printResult(json, { what: "images", ...report }, imagesText)),
 ).pipe(
   Command.withDescription(
-    "Times how many images a second become squares in Workers, beside the bare decoder.",
+    "Times how many images/s become squares in Workers, alongside the bare decoder.",
   ),
 );
 

@@ -2,13 +2,12 @@
 import type { TreeError } from "@chain-of-sight/core";
 import {
   bytesText,
-  compileFor,
+  compile,
   type Device,
   DeviceError,
   type DeviceService,
   dispatchesOf,
   explain,
-  isKept,
   type Plan,
   renderModule,
   theDevice,
@@ -21,7 +20,7 @@ import type { StepDevice } from "../pipelines/tune/step_device.ts";
 import { aboutLine, markdownTable } from "./step_report.ts";
 import { type StepWork, stepWork } from "../pipelines/tune/step_work.ts";
 
-/** What to time. */
+/** Options of the timing. */
 export interface CompileOptions {
   /** The model. */
   readonly preset: StepPreset;
@@ -47,11 +46,11 @@ interface CompileTimes {
   readonly processor: number;
 }
 
-/** What was found. */
+/** Findings. */
 export interface CompileReport extends CompileOptions {
-  /** What was run. */
+  /** The run. */
   readonly what: "compile";
-  /** What the device calls itself. */
+  /** Name of the device. */
   readonly deviceName: string;
   /** Versions of the software. */
   readonly versions: Readonly<Record<string, string>>;
@@ -63,8 +62,6 @@ export interface CompileReport extends CompileOptions {
   readonly bytes: number;
   /** Whether the device could hold it. */
   readonly loaded: boolean;
-  /** Whether the program was on disk before. */
-  readonly kept: boolean;
   /** The first time, and again in the same process while the first description is there. */
   readonly cold: CompileTimes;
   /** The second time. */
@@ -79,6 +76,7 @@ const rendered = (plan: Plan, { profile }: DeviceService, device: StepDevice): n
 interface Way {
   readonly work: StepWork;
   readonly plan: Plan;
+  readonly characters: number;
   readonly loaded: boolean;
   readonly times: CompileTimes;
 }
@@ -97,9 +95,8 @@ const way = (service: DeviceService, { preset, tokens, batch, device }: CompileO
         try: () => stepWork(presets[preset], tokens, { batch }),
         catch: (e) => e as BenchError,
       });
-    const described = performance.now(), plan = compileFor(service, work.source);
-    const compiled = performance.now();
-    if (!isKept(plan)) rendered(plan, service, device);
+    const described = performance.now(), plan = compile(work.source, service.profile);
+    const compiled = performance.now(), characters = rendered(plan, service, device);
     const written = performance.now();
     const loaded = yield* service.load(plan).pipe(
       Effect.as(true),
@@ -115,7 +112,7 @@ const way = (service: DeviceService, { preset, tokens, batch, device }: CompileO
       load: performance.now() - written,
       processor: spent() - before,
     };
-    return { work, plan, loaded, times } satisfies Way;
+    return { work, plan, characters, loaded, times } satisfies Way;
   });
 
 /** Times the way twice on the device of the context. */
@@ -132,10 +129,9 @@ export const timeCompile = (
       deviceName: service.profile.name,
       versions,
       kernels: first.plan.kernels.length,
-      characters: rendered(first.plan, service, options.device),
+      characters: first.characters,
       bytes: memory.inputs + memory.outputs + memory.scratch,
       loaded: first.loaded,
-      kept: isKept(first.plan),
       cold: first.times,
       warm: second.times,
     } satisfies CompileReport;

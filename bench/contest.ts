@@ -1,4 +1,4 @@
-/** One case after the other: results are compared first, then whoever agrees is timed in rounds. */
+/** One case after the other: results are compared first, then whatever agrees is timed in rounds. */
 import { type TreeError, zerosArray } from "@chain-of-sight/core";
 import { compileFor, type Device, type DeviceError, type Program, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
@@ -84,7 +84,7 @@ export const openContender = (name: OpponentName, backend: Backend): Effect.Effe
     )
   );
 
-/** Greatest relative difference of results that counts as the same work. */
+/** Largest relative difference of results that counts as the same work. */
 const AGREEMENT = 2e-3;
 
 interface Ready {

@@ -1,4 +1,4 @@
-/** What a paired benchmark says, as JSON and as Markdown. */
+/** Text of a paired benchmark, as JSON and as Markdown. */
 import { type OpponentName, opponentNames } from "./opponents/opponent.ts";
 import type { Spread } from "./spread.ts";
 import { aboutLine, markdownTable } from "./step_report.ts";
@@ -28,7 +28,7 @@ export type OpponentResult =
 export interface CaseReport {
   /** Its name. */
   readonly case: string;
-  /** Floating-point operations of its products; 0 where bytes count. */
+  /** FLOPs of its products; 0 where bytes count. */
   readonly flops: number;
   /** Our milliseconds of one evaluation. */
   readonly ms: Spread;
@@ -40,9 +40,9 @@ export interface CaseReport {
 
 /** A whole run. */
 export interface ContestRun {
-  /** What was run. */
+  /** The run. */
   readonly what: "paired";
-  /** What the device calls itself. */
+  /** Name of the device. */
   readonly deviceName: string;
   /** Versions of everything; an opponent that did not load has its reason here. */
   readonly versions: Readonly<Record<string, string>>;

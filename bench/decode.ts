@@ -16,18 +16,18 @@ import { compileFor, type Device, type Program, type Source, theDevice } from "@
 import * as Effect from "effect/Effect";
 import { loadBoth, promptRows } from "../pipelines/generate/generator.ts";
 import {
+  type CausalLM,
+  type GenerationLimits,
   nextSource,
   prefixOf,
   prefixSource,
-  type Room,
-  type Writer,
 } from "../pipelines/generate/programs.ts";
 import { presets, type StepPreset } from "../pipelines/tune/presets.ts";
 import { timeRounds } from "./rounds.ts";
 import type { Spread } from "./spread.ts";
 import { randomArrays, type UploadError, uploadLazies } from "../pipelines/weights/lazy.ts";
 
-/** What is timed. */
+/** The timed work. */
 interface DecodeBench {
   /** The model. */
   readonly preset: StepPreset;
@@ -41,7 +41,7 @@ interface DecodeBench {
   readonly rounds: number;
 }
 
-/** What was measured. */
+/** Measurements. */
 interface DecodeReport extends DecodeBench {
   /** Bytes of the weights that a token needs: all but the embedding table, of which it reads a row. */
   readonly weightBytes: number;
@@ -94,8 +94,8 @@ export const timeDecode = (
     const { width, layers, heads, ff, vocabulary } = presets[bench.preset];
     const decoder = { vocabulary, width, layers, heads, ff },
       specs = llamaSpecs(decoder) as Tree<ParameterSpec>;
-    const writer: Writer = { decoder, specs, params: randomArrays([1, 2], specs) };
-    const room: Room = { rows: bench.rows, prompt: bench.prefix, tokens: bench.tokens };
+    const writer: CausalLM = { decoder, specs, params: randomArrays([1, 2], specs) };
+    const room: GenerationLimits = { rows: bench.rows, prompt: bench.prefix, tokens: bench.tokens };
     const marks = { ends: [], pad: 0 };
     const { prefix, step } = yield* loadBoth(
       () => prefixSource(writer, room, marks, "greedy"),
@@ -128,8 +128,8 @@ export const timeDecode = (
       median: 1 / s.median,
       q1: 1 / s.q3,
       q3: 1 / s.q1,
-      least: 1 / s.greatest,
-      greatest: 1 / s.least,
+      least: 1 / s.largest,
+      largest: 1 / s.least,
     });
     return {
       ...bench,

@@ -89,7 +89,7 @@ interface FlatSample {
   readonly loss: number;
 }
 
-/** What a run of many steps found. */
+/** Findings of a run of many steps. */
 export interface FlatReport {
   /** The device's own name. */
   readonly deviceName: string;
@@ -118,7 +118,7 @@ const collector = (): () => void => {
   return vm.runInNewContext("gc") as () => void;
 };
 
-/** Runs the steps and samples memory so many times; after a collection each time. */
+/** Runs the steps and samples memory this many times; after a collection each time. */
 export const runFlat = (
   steps: number,
   count: number,

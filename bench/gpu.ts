@@ -14,12 +14,12 @@ import {
   transpose,
 } from "@chain-of-sight/core";
 import {
-  type Ceilings,
   compileFor,
   type Device,
   type DeviceService,
   dispatchesOf,
   explain,
+  type Roofline,
   schedulesOf,
   theDevice,
   tune,
@@ -34,13 +34,13 @@ import { presets, type StepPreset } from "../pipelines/tune/presets.ts";
 import { timeStep } from "./step.ts";
 import { stepWork } from "../pipelines/tune/step_work.ts";
 
-/** What to measure. */
+/** Options of the measurement. */
 interface GpuOptions {
   /** Who computes; it must be the one in the context. */
   readonly provider: GpuProvider;
   /** Seconds of tuning before each measurement; 0 for the schedules that are known. */
   readonly tuning: number;
-  /** What is known of the device. */
+  /** Facts about the device. */
   readonly known: TuningTable;
   /** Whether to time steps too. */
   readonly steps: boolean;
@@ -50,11 +50,11 @@ interface GpuOptions {
   readonly onLine?: (line: GpuLine) => void;
 }
 
-/** What was measured. */
+/** Measurements. */
 interface GpuMeasured {
   /** Every line. */
   readonly lines: readonly GpuLine[];
-  /** What is known of the device by now. */
+  /** Facts about the device by now. */
   readonly known: TuningTable;
 }
 
@@ -166,13 +166,13 @@ export const measureGpu = (
 
     const [rows, width] = software ? [512, 1024] : [32768, 2048];
     const copied = yield* measure("copy", "GB/s", { y: add(input("x", [rows, width]), 1) });
-    const ceilings: Pick<Ceilings, "bytes"> | undefined = copied && { bytes: copied.bytes / copied.seconds };
-    if (ceilings !== undefined) {
-      say({ what: "copy", unit: "GB/s", value: ceilings.bytes / 1e9, others: "" });
+    const roofline: Pick<Roofline, "bytes"> | undefined = copied && { bytes: copied.bytes / copied.seconds };
+    if (roofline !== undefined) {
+      say({ what: "copy", unit: "GB/s", value: roofline.bytes / 1e9, others: "" });
       for (const [name, y] of Object.entries(memoryKernels(rows, width))) {
         const what = `${name}, share of copy`, found = yield* measure(what, "", { y });
         if (found === undefined) continue;
-        const value = found.bytes / found.seconds / ceilings.bytes;
+        const value = found.bytes / found.seconds / roofline.bytes;
         say({ what, unit: "", value, bar: memoryBar, others: "" });
       }
     }

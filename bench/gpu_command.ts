@@ -1,5 +1,5 @@
 /**
- * Measures everything that is asked of a GPU, on Deno's own WebGPU and on Dawn's, beside the bars and what others reach.
+ * Measures everything that is asked of a GPU, on Deno's own WebGPU and on Dawn's, alongside the bars and what others reach.
  *
  *     deno task bench gpu [--device deno|dawn|both] [--tune SECONDS] [--no-steps] [--json]
  *

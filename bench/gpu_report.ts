@@ -1,10 +1,10 @@
-/** What the measurement of a GPU says, as JSON and as a table. */
+/** Text of the measurement of a GPU, as JSON and as a table. */
 import { type Bar, type GpuProvider, meets } from "./gpu_bars.ts";
 import { aboutLine, markdownTable } from "./step_report.ts";
 
 /** One number. */
 export interface GpuLine {
-  /** What was measured. */
+  /** Measurements. */
   readonly what: string;
   /** Who computed. */
   readonly provider: GpuProvider;
@@ -24,7 +24,7 @@ export interface GpuLine {
 
 /** A whole run. */
 export interface GpuRun {
-  /** What was run. */
+  /** The run. */
   readonly what: "gpu";
   /** What the devices call themselves, by provider. */
   readonly devices: Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-/** How many images a second become squares in Workers, in rounds beside the bare decoder on as many threads. */
+/** Images/s that become squares in Workers, in rounds alongside the bare decoder on as many threads. */
 import * as Effect from "effect/Effect";
 import { Buffer } from "node:buffer";
 import sharp from "sharp";
@@ -9,7 +9,7 @@ import { rngOf } from "../pipelines/base/rng.ts";
 import { table } from "../pipelines/terminal/table.ts";
 import { type Spread, spreadOf } from "./spread.ts";
 
-/** What is timed. */
+/** The timed work. */
 interface ImagesBench {
   /** Images of one round. */
   readonly images: number;
@@ -21,7 +21,7 @@ interface ImagesBench {
   readonly rounds: number;
 }
 
-/** Images a second. */
+/** Images per second. */
 interface ImagesReport extends ImagesBench {
   /** From files to squares. */
   readonly squares: Spread;

@@ -1,4 +1,4 @@
-/** How much memory the loading of a checkpoint takes beside the parameters themselves, and how long. */
+/** How much memory the loading of a checkpoint takes alongside the parameters themselves, and how long. */
 import { type LlamaConfig, type NdArray, sizeOf } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { type DiskError, onDisk } from "../pipelines/base/disk.ts";
@@ -11,7 +11,7 @@ import { BenchError } from "../pipelines/tune/bench_fault.ts";
 /** Where parameters go: kept as arrays of the host, or let go as an upload would. */
 type Destination = "host" | "stream";
 
-/** What was measured. */
+/** Measurements. */
 interface LoadReport {
   /** Bytes of the checkpoint on disk. */
   readonly fileBytes: number;
@@ -50,7 +50,7 @@ const statusBytes = (field: string): number => {
   return Number(/\d+/.exec(line ?? "")?.[0] ?? Number.NaN) * 1024;
 };
 
-/** Starts the kernel's high-water mark of this process anew. */
+/** Starts the kernel's high-water mark of this process again. */
 const resetPeak = (): void => Deno.writeTextFileSync("/proc/self/clear_refs", "5");
 
 /** The parameter with which a run of a stack begins, by the path that it has in a list; undefined within one. */

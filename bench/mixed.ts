@@ -24,7 +24,7 @@ import type { Bindings } from "../pipelines/train/training.ts";
 import { loadVision, shippedWeights } from "../pipelines/vision/weights.ts";
 import { type MixedReport, mixedReport, type Run } from "./mixed_report.ts";
 
-/** What to train. */
+/** Options of the training. */
 interface MixedOptions {
   /** Optimiser steps of each training. */
   readonly steps: number;
@@ -32,7 +32,7 @@ interface MixedOptions {
   readonly seeds: readonly number[];
   /** Rows of a step. */
   readonly batch: number;
-  /** Scenes that are learnt from. */
+  /** Scenes that are learned from. */
   readonly scenes: number;
   /** Steps of a window whose mean losses are compared. */
   readonly window: number;

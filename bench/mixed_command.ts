@@ -18,7 +18,7 @@ const flags = {
   steps: countFlag("steps", 1000, "optimiser steps of each training"),
   seeds: wholesFlag("seeds", "two seeds or more, with commas between").pipe(Flag.withDefault([1, 2, 3])),
   batch: countFlag("batch", 4, "rows of a step"),
-  scenes: countFlag("scenes", 256, "scenes that are learnt from"),
+  scenes: countFlag("scenes", 256, "scenes that are learned from"),
   window: countFlag("window", 100, "steps whose mean losses are compared"),
   json: jsonFlag,
 };

@@ -1,4 +1,4 @@
-/** Mixed precision against f32 in numbers: distances of losses beside the spread of seeds, a verdict, and its text. */
+/** Mixed precision against f32 in numbers: distances of losses alongside the spread of seeds, a verdict, and its text. */
 import { meanOf } from "../pipelines/base/bootstrap.ts";
 import { table } from "../pipelines/terminal/table.ts";
 import type { Precision } from "../pipelines/train/precision.ts";
@@ -29,7 +29,7 @@ export interface MixedRuns {
   readonly window: number;
   /** Rows of a step. */
   readonly batch: number;
-  /** Scenes learnt from. */
+  /** Scenes learned from. */
   readonly scenes: number;
   /** The trainings in f32, two or more. */
   readonly f32: readonly Run[];
@@ -79,7 +79,7 @@ export interface MixedReport {
   readonly seeds: readonly number[];
   /** Rows of a step. */
   readonly batch: number;
-  /** Scenes learnt from. */
+  /** Scenes learned from. */
   readonly scenes: number;
   /** Window by window. */
   readonly windows: readonly Window[];

@@ -6,7 +6,7 @@
  */
 import {
   adamw,
-  constantRate,
+  constantLearningRate,
   type ParameterSpec,
   type Tree,
   type VisionLanguageBatch,
@@ -54,7 +54,7 @@ const trainingOf = ({ preset, batch }: RanksOptions, micro?: number): Training<V
     batch: batchInputs(presets[preset], batch),
     loss,
     optimiser: adamw(settings),
-    schedule: constantRate(rate),
+    schedule: constantLearningRate(rate),
     maxNorm: 1,
     trainable: () => true,
     precision: "f32",

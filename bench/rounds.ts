@@ -6,11 +6,11 @@ import { type Spread, spreadOf } from "./spread.ts";
 export interface Side<K> {
   /** Who. */
   readonly who: K;
-  /** What is timed. */
+  /** The timed work. */
   readonly prepared: Prepared;
 }
 
-/** What the rounds of one side gave. */
+/** Result of the rounds of one side. */
 interface Timed<K> {
   /** Who. */
   readonly who: K;
@@ -30,7 +30,7 @@ export interface RoundOptions {
   readonly seriesMs: number;
 }
 
-const MOST_IN_SERIES = 32;
+const MAX_IN_SERIES = 32;
 
 const timed = async (run: () => Promise<void>): Promise<number> => {
   const began = performance.now();
@@ -42,7 +42,7 @@ const timed = async (run: () => Promise<void>): Promise<number> => {
 const seriesOf = async ({ run }: Prepared, aim: number): Promise<number> => {
   await run(1);
   const ms = Math.min(await timed(() => run(1)), await timed(() => run(1)));
-  return Math.max(1, Math.min(MOST_IN_SERIES, Math.round(aim / ms)));
+  return Math.max(1, Math.min(MAX_IN_SERIES, Math.round(aim / ms)));
 };
 
 /** Times the sides in turn; who goes first changes from round to round. */

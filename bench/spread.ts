@@ -1,20 +1,20 @@
 /** Medians and quartiles of repeated measurements. */
 import { quantile } from "../pipelines/base/quantile.ts";
 
-/** Where repeated measurements lie. */
+/** Where repeated measurements are. */
 export interface Spread {
   /** Number of measurements. */
   readonly n: number;
   /** The middle one, or the mean of the middle two. */
   readonly median: number;
-  /** A quarter lies below. */
+  /** A quarter is below. */
   readonly q1: number;
-  /** A quarter lies above. */
+  /** A quarter is above. */
   readonly q3: number;
   /** The least. */
   readonly least: number;
-  /** The greatest. */
-  readonly greatest: number;
+  /** The largest. */
+  readonly largest: number;
 }
 
 /** The spread of at least one number. */
@@ -26,6 +26,6 @@ export const spreadOf = (values: readonly number[]): Spread => {
     q1: quantile(sorted, 0.25),
     q3: quantile(sorted, 0.75),
     least: sorted[0]!,
-    greatest: sorted.at(-1)!,
+    largest: sorted.at(-1)!,
   };
 };

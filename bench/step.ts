@@ -19,7 +19,7 @@ import { canStep, dispatchCount, type StepDevice } from "../pipelines/tune/step_
 import type { CompileTime, StepReport } from "./step_report.ts";
 import { batchNumbers, PARAMS, startValues, type StepWork, stepWork } from "../pipelines/tune/step_work.ts";
 
-/** What to time. */
+/** Options of the timing. */
 export interface StepOptions {
   /** The model. */
   readonly preset: StepPreset;
@@ -31,7 +31,7 @@ export interface StepOptions {
   readonly device: StepDevice;
   /** Sequences of a step; the preset's by default. */
   readonly batch?: number;
-  /** Whether the backward pass computes decoder blocks again. */
+  /** Whether the backward pass recomputes decoder blocks. */
   readonly remat: boolean;
   /** Steps between two waits; as many as take a second by default. */
   readonly steps?: number;
@@ -39,12 +39,12 @@ export interface StepOptions {
   readonly windows: number;
 }
 
-const MOST_STEPS = 200;
+const MAX_STEPS = 200;
 const WARM_UP = 3;
 
 /** A step on a device. */
 interface Built {
-  /** What it computes. */
+  /** Its computation. */
   readonly work: StepWork;
   /** What it was compiled to. */
   readonly plan: Plan;
@@ -130,7 +130,7 @@ export const timeStep = (
     const first = (yield* window(program, 1)).loss;
     let ms = Infinity;
     for (let i = 1; i < WARM_UP; i++) ms = Math.min(ms, (yield* window(program, 1)).ms);
-    const steps = options.steps ?? Math.max(1, Math.min(MOST_STEPS, Math.round(1000 / ms)));
+    const steps = options.steps ?? Math.max(1, Math.min(MAX_STEPS, Math.round(1000 / ms)));
     const times: number[] = [];
     let last = first;
     for (let i = 0; i < windows; i++) {

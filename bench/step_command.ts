@@ -1,5 +1,5 @@
 /**
- * Times a whole Chain-of-Sight training step, the same work as the PyTorch yardstick.
+ * Times a whole Chain-of-Sight training step, the same work as the PyTorch reference.
  *
  *     deno task bench step --preset gpu|full --tokens 32,80,336 [--precision f32|mixed]
  *       [--device deno|dawn|cpu] [--half-sums] [--batch N] [--remat] [--steps N] [--windows N] [--untuned]
@@ -35,14 +35,14 @@ import {
 
 const flags = {
   preset: presetFlagOf(stepPresets, "the model").pipe(Flag.withDefault("gpu" as StepPreset)),
-  tokens: wholesFlag("tokens", "numbers of visual tokens, with commas between").pipe(
+  tokens: wholesFlag("tokens", "comma-separated numbers of visual tokens").pipe(
     Flag.withDefault([32, 80, 336]),
   ),
   precision: choiceFlag("precision", precisions, "f32", "element types of the step"),
   device: benchDeviceFlag,
   halfSums: halfSumsFlag,
-  batch: Flag.optional(wholeFlag("batch", "sequences of a step; the preset's by default")),
-  remat: switchFlag("remat", "compute decoder blocks again in the backward pass"),
+  batch: Flag.optional(wholeFlag("batch", "batch size in sequences; default: that of the preset")),
+  remat: switchFlag("remat", "recompute decoder blocks in the backward pass"),
   steps: Flag.optional(wholeFlag("steps", "steps between two waits; as many as take a second by default")),
   windows: countFlag("windows", 7, "windows of that many steps"),
   untuned: switchFlag("untuned", "leave out the schedules that deno task cos tune found"),

@@ -2,12 +2,12 @@
 import type { TreeError } from "@chain-of-sight/core";
 import {
   against,
-  type Ceilings,
   type Device,
   type DeviceError,
-  measureCeilings,
+  measureRoofline,
   type Profiled,
   profileText,
+  type Roofline,
 } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type { BenchError } from "../pipelines/tune/bench_fault.ts";
@@ -17,8 +17,8 @@ import { startedStep, type StepOptions } from "./step.ts";
 export interface StepProfile {
   /** What was profiled. */
   readonly title: string;
-  /** What the device reaches. */
-  readonly ceilings: Ceilings;
+  /** Achieved rates of the device. */
+  readonly roofline: Roofline;
   /** Kernels, what could be won most of first. */
   readonly profile: readonly Profiled[];
 }
@@ -31,18 +31,18 @@ export const profileStep = (
   options: StepOptions,
 ): Effect.Effect<StepProfile, BenchError | DeviceError | TreeError, Device> =>
   Effect.gen(function* () {
-    const ceilings = yield* measureCeilings();
+    const roofline = yield* measureRoofline();
     const timed = yield* Effect.scoped(
       Effect.flatMap(startedStep(options), ({ program }) => program.profile(REPEATS)),
     );
     const { preset, tokens, precision } = options;
     return {
       title: `${preset}, ${tokens} visual tokens, ${precision}`,
-      ceilings,
-      profile: against(ceilings)(timed),
+      roofline,
+      profile: against(roofline)(timed),
     };
   });
 
 /** A profile as text: totals, then the kernels of which most could be won. */
-export const stepProfileText = ({ title, ceilings, profile }: StepProfile): string =>
-  `${title}: ${profileText(profile, ceilings)}`;
+export const stepProfileText = ({ title, roofline, profile }: StepProfile): string =>
+  `${title}: ${profileText(profile, roofline)}`;

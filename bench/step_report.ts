@@ -1,4 +1,4 @@
-/** What the timing of a step says, as JSON and as a table. */
+/** Text of the timing of a step, as JSON and as a table. */
 import { bytesText } from "@chain-of-sight/kernels";
 import type { StepPreset } from "../pipelines/tune/presets.ts";
 import type { Spread } from "./spread.ts";
@@ -27,7 +27,7 @@ export interface StepReport {
   readonly batch: number;
   /** Element types. */
   readonly precision: Precision;
-  /** Whether decoder blocks are computed again in the backward pass. */
+  /** Whether decoder blocks are recomputed in the backward pass. */
   readonly remat: boolean;
   /** Number of trained parameters. */
   readonly parameters: number;
@@ -51,11 +51,11 @@ export interface StepReport {
 
 /** A whole run. */
 export interface StepRun {
-  /** What was run. */
+  /** The run. */
   readonly what: "step";
   /** Which device was asked for. */
   readonly device: StepDevice;
-  /** What it calls itself. */
+  /** Its own name. */
   readonly deviceName: string;
   /** Versions of the software. */
   readonly versions: Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-/** Host arrays: concrete numbers with a shape, as they come from files and go to devices. */
+/** Host arrays: typed arrays with a shape, read from files and uploaded to devices. */
 import { type DType, storageOf, type TypedArray, zeros } from "./dtype.ts";
 import { DTypeError, type Fault, ShapeError } from "./errors.ts";
 import { type Shape, show, sizeOf } from "./shape.ts";
@@ -13,7 +13,7 @@ export interface NdArray {
   readonly data: TypedArray;
 }
 
-/** What is wrong with a host array: its number of elements, or the type of what holds them; undefined if nothing is. */
+/** The fault of a host array: its number of elements, or the type of what holds them; undefined if nothing is. */
 export const arrayFault = ({ dtype, shape, data }: NdArray): Omit<Fault, "op"> | undefined => {
   const kind = data?.[Symbol.toStringTag], held = storageOf(dtype);
   if (!held.includes(kind)) {

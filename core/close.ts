@@ -1,4 +1,4 @@
-/** Closing graphs to functions, and opening functions to graphs. */
+/** Closure conversion: graphs to closed functions, and functions back to graphs. */
 import { type ClosedFunction, functionOf } from "./ops/closed.ts";
 import { parameterOf } from "./ops/source.ts";
 import { substitute } from "./substitute.ts";

@@ -1,4 +1,4 @@
-/** What a graph costs, from the records alone: nothing is allocated and no device is asked. */
+/** Cost of a graph, from the records alone: nothing is allocated and no device is asked. */
 import { bytesOf } from "./dtype.ts";
 import { isMovement } from "./ops/movement.ts";
 import type { Family } from "./ops/record.ts";
@@ -13,9 +13,9 @@ import { inlined } from "./transforms/inline.ts";
 export interface Cost {
   /** Number of nodes; those of a scan's body once. */
   readonly nodes: number;
-  /** Floating-point operations altogether; a multiplication with an addition counts as two. */
+  /** FLOPs altogether; a multiplication with an addition counts as two. */
   readonly flops: number;
-  /** Floating-point operations by family of primitives. */
+  /** FLOPs by family of primitives. */
   readonly byFamily: { readonly [F in Family]: number };
   /** Number of elements of all inputs. */
   readonly inputElements: number;
@@ -25,7 +25,7 @@ export interface Cost {
   readonly outputBytes: number;
   /** Bytes read and written if every computing node were a kernel of its own and movement were free. */
   readonly trafficBytes: number;
-  /** Most bytes of intermediate results alive at once in order of height, inputs not counted. */
+  /** Maximum number of bytes of intermediate results alive at once in order of height, inputs not counted. */
   readonly peakBytes: number;
 }
 
@@ -47,7 +47,7 @@ const owners = (order: readonly Tensor[]): Map<Tensor, readonly Tensor[]> => {
   return out;
 };
 
-/** Most bytes alive at once. */
+/** Maximum number of bytes alive at once. */
 const peak = (
   order: readonly Tensor[],
   roots: readonly Tensor[],
@@ -72,7 +72,7 @@ const peak = (
 };
 
 /**
- * The cost of the roots together: what they share counts once, the body of a scan once for every turn, and calls as
+ * The cost of the roots together: what they share counts once, the body of a scan once for every iteration, and calls as
  * what they compute.
  */
 export const costOf = (described: readonly Tensor[]): Cost => {

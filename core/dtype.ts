@@ -1,4 +1,4 @@
-/** Element types of tensors, and what a host array of each is made of. */
+/** Element types of tensors, and their host storage. */
 
 /**
  * The element types that descriptions, the reference interpreter and devices know. `f16` is for memory: what is
@@ -31,7 +31,7 @@ export const storageOf = (dtype: DType): readonly TypedArray[typeof Symbol.toStr
 export const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f16";
 
 /** A number as an element type holds it: floats are rounded to the nearest, integers wrap, `bool` is 0 or 1. */
-export const heldAs = (dtype: DType, x: number): number =>
+export const toDType = (dtype: DType, x: number): number =>
   dtype === "f32"
     ? Math.fround(x)
     : dtype === "f16"
@@ -45,8 +45,8 @@ export const heldAs = (dtype: DType, x: number): number =>
     : 0;
 
 /** What an element type cannot hold of a number written in code: the words of an error, or undefined where it can. */
-export const unheld = (dtype: DType, x: number): string | undefined => {
-  const finite = Number.isFinite(x), held = heldAs(dtype, x);
+export const cannotHold = (dtype: DType, x: number): string | undefined => {
+  const finite = Number.isFinite(x), held = toDType(dtype, x);
   switch (dtype) {
     case "f32":
     case "f16":

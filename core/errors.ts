@@ -1,15 +1,15 @@
-/** Typed errors of the language: what was got, what was expected, how to fix it, and the user's line. */
-import { originNow } from "./origin.ts";
+/** Typed errors of the language: the operation, the value it got, the expected value, a hint, and the user's line. */
+import { currentOrigin } from "./origin.ts";
 
 /** The parts of a language error. */
 export interface Fault {
   /** The operation that refused. */
   readonly op: string;
-  /** What was got. */
+  /** The actual value. */
   readonly got: string;
-  /** What was expected. */
+  /** The expected value. */
   readonly expected: string;
-  /** What to do. */
+  /** How to fix it. */
   readonly hint: string;
 }
 
@@ -23,7 +23,7 @@ export abstract class LanguageError extends Error {
   readonly at: string | undefined;
   /** An error from its parts; the message joins them with the line. */
   constructor(fault: Fault) {
-    const { at } = originNow();
+    const { at } = currentOrigin();
     super(
       `${fault.op}: got ${fault.got}; expected ${fault.expected}; ${fault.hint}${
         at === undefined ? "" : ` (${at})`

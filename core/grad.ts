@@ -4,10 +4,10 @@ import { DTypeError, ShapeError } from "./errors.ts";
 import { add, cast, onesLike, zerosLike } from "./ops/elementwise.ts";
 import { isTuple, resultsOf } from "./ops/call.ts";
 import { recordOf, tupleRecordOf } from "./ops/table.ts";
-import { cameFrom, together } from "./origin.ts";
+import { together, withOrigin } from "./origin.ts";
 import { show } from "./shape.ts";
 import { is, isTensor, type Tensor, topological, type TupleOp } from "./tensor.ts";
-import { mergeScans } from "./scan_tidy.ts";
+import { mergeScans } from "./scan_dce.ts";
 import { callCotangents } from "./transforms/call_transforms.ts";
 import { callOfParts } from "./transforms/parts.ts";
 import { scanCotangents } from "./transforms/scan_vjp.ts";
@@ -85,7 +85,7 @@ export const pullback = (
       const ct = sums.get(t);
       return ct === undefined || is("result", t) ? [] : cotangentsOf(t, ct, wanted);
     };
-    cameFrom(t.origin, () =>
+    withOrigin(t.origin, () =>
       parts().forEach((part, i) => {
         const arg = t.args[i]!;
         if (part !== undefined && needed.has(arg)) give(arg, part);
@@ -100,7 +100,7 @@ export interface ValueAndGrad<T extends Tree<Tensor>, Aux> {
   readonly value: Tensor;
   /** A tree like the first argument. */
   readonly grad: Mapped<T, Tensor, Tensor>;
-  /** What the function gave beside its scalar. */
+  /** What the function gave alongside its scalar. */
   readonly aux: Aux;
 }
 

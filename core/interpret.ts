@@ -1,4 +1,4 @@
-/** The reference interpreter: every primitive by its record, in float64, one node after the other. Slow and plain. */
+/** The reference interpreter: evaluates every primitive by its record, in float64, node by node. Slow and simple. */
 import { arrayFault, type NdArray, ndarray } from "./array.ts";
 import { isFloat, referenceData } from "./dtype.ts";
 import { TreeError } from "./errors.ts";
@@ -39,13 +39,13 @@ const sliceAt = ({ dtype, shape, data }: NdArray, i: number): NdArray => {
   return ndarray(dtype, inner, data.subarray(i * size, (i + 1) * size));
 };
 
-/** All results of a scan: its body, turn by turn. */
-const turns = (loop: Tensor<"scan">, args: readonly NdArray[]): NdArray[] => {
+/** All results of a scan: its body, iteration by iteration. */
+const iterations = (loop: Tensor<"scan">, args: readonly NdArray[]): NdArray[] => {
   const { body, length, reverse } = loop.attributes, { carries, slices, next, ys } = body;
   let carry = args.slice(0, carries.length);
   const stacks: NdArray[][] = ys.map(() => []);
-  for (let turn = 0; turn < length; turn++) {
-    const at = reverse ? length - 1 - turn : turn;
+  for (let iteration = 0; iteration < length; iteration++) {
+    const at = reverse ? length - 1 - iteration : iteration;
     const stacked = args.slice(carries.length, carries.length + slices.length).map((x) => sliceAt(x, at));
     const given = [...carry, ...stacked, ...args.slice(carries.length + slices.length)];
     const results = called(body, given);
@@ -84,7 +84,7 @@ const valuesOf = (
   for (const t of order) {
     if (parameters.has(t)) continue;
     const args = t.args.map((a) => values.get(a)!);
-    if (is("scan", t)) tuples.set(t, turns(t, args));
+    if (is("scan", t)) tuples.set(t, iterations(t, args));
     else if (is("call", t)) tuples.set(t, called(t.attributes.body, args));
     else if (isTuple(t)) tuples.set(t, tupleRecordOf(t).reference!(args, t));
     else if (is("result", t)) values.set(t, tuples.get(t.args[0]!)![t.attributes.index]!);

@@ -1,6 +1,6 @@
 /**
  * Low-rank adaptation (LoRA, Hu et al. 2021, section 4.1): chosen linear maps become `W + (alpha / r) B A`, where only A
- * and B are trained. Adapters are a tree of their own beside the parameters; nothing of the model changes. Weights of
+ * and B are trained. Adapters are a tree of their own alongside the parameters; nothing of the model changes. Weights of
  * stacked layers `[n, out, in]` (`core/stacking.ts`) have stacked adapters.
  */
 import { ConfigError, TreeError } from "./errors.ts";

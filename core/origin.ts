@@ -1,5 +1,5 @@
 /**
- * Where descriptions come from: the line of the user's program that made them. For messages alone: an origin is no
+ * Source locations of descriptions: the line of the user's program that made them. For messages only: an origin is no
  * part of what a description is, and of two equal ones the first made keeps its line. It is text: frames of a stack
  * would keep everything alive that the functions on it hold.
  */
@@ -13,14 +13,14 @@ export interface Origin {
 /** Frames that are looked at: a line that calls an operation is among the first, one that calls a model is not. */
 const REACHES = [4, 14, 80];
 
-/** The rooms that build descriptions. */
-const ROOMS = ["./", "../kernels/"].map((room) => new URL(room, import.meta.url).href);
-/** The runtime, and packages whose functions (`pipe`) stand between a user's line and ours. */
+/** The packages that build descriptions. */
+const PACKAGES = ["./", "../kernels/"].map((room) => new URL(room, import.meta.url).href);
+/** The runtime, and packages whose functions (`pipe`) are between a user's line and ours. */
 const BETWEEN = /\/node_modules\/|\/npm\/|^(?:ext|node|internal):/;
 
 /** Whether a file is a user's. */
 const isOutside = (file: string): boolean =>
-  !BETWEEN.test(file) && !ROOMS.some((room) => file.startsWith(room));
+  !BETWEEN.test(file) && !PACKAGES.some((room) => file.startsWith(room));
 
 /** The place in a line of a stack, as V8 (`at f (place)`, `at place`) and others (`f@place`) write it. */
 const placeIn = (line: string): string | undefined => {
@@ -42,7 +42,7 @@ interface Frame {
   readonly getColumnNumber: () => number | null;
 }
 
-/** What V8 knows of stacks beside the standard. */
+/** What V8 knows of stacks alongside the standard. */
 interface Stacks {
   stackTraceLimit?: number;
   prepareStackTrace?: unknown;
@@ -101,9 +101,9 @@ let shared: Shared | undefined;
  * The origin of what is made now: the one that a transform hands down, or the call under way. `above` is a function of
  * that call, from which on frames are looked at.
  */
-export const originNow = (above?: unknown): Origin => {
+export const currentOrigin = (above?: unknown): Origin => {
   if (shared?.origin !== undefined) return shared.origin;
-  const made = { at: placeNow(above ?? originNow) };
+  const made = { at: placeNow(above ?? currentOrigin) };
   if (shared !== undefined) shared.origin = made;
   return made;
 };
@@ -119,7 +119,7 @@ const within = <A>(given: Shared, build: () => A): A => {
 };
 
 /** Builds with a given origin: what a transform makes of a description comes from where that came from. */
-export const cameFrom = <A>(origin: Origin, build: () => A): A => within({ origin }, build);
+export const withOrigin = <A>(origin: Origin, build: () => A): A => within({ origin }, build);
 
 /** Builds the parts of one call, whose line is looked up once. Not around functions of the user's. */
 export const together = <A>(build: () => A): A =>

@@ -1,4 +1,4 @@
-/** Parameters: what a model needs to be given, how it starts, and the inputs that stand for it. */
+/** Parameters: their specifications, their initialisation, and the placeholders that represent them. */
 import { type NdArray, ndarray } from "./array.ts";
 import { type DType, zeros as zeroData } from "./dtype.ts";
 import { ConfigError, TreeError } from "./errors.ts";
@@ -140,7 +140,7 @@ export const countParameters = (specs: Tree<ParameterSpec>): number =>
 
 /**
  * A loose tree of tensors as the parameters of a model: every path of the specifications with its shape. Leaves that
- * stand beside a parameter, such as a low-rank addition beside its weight, are kept.
+ * accompany a parameter, such as a low-rank addition alongside its weight, are kept.
  * @throws {TreeError} naming the first paths that are missing or differ.
  */
 export const fit = <T extends Tree<ParameterSpec>>(
@@ -165,10 +165,10 @@ export const fit = <T extends Tree<ParameterSpec>>(
   }
   const fitted = specTrees.map(specs, (_, path) => given[path]!);
   const wanted = specTrees.flatten(specs), owners = new Set(Object.keys(wanted).map(ownerOf));
-  const beside = Object.keys(given).filter((path) => !(path in wanted) && owners.has(ownerOf(path)));
-  if (beside.length === 0) return fitted;
+  const alongside = Object.keys(given).filter((path) => !(path in wanted) && owners.has(ownerOf(path)));
+  if (alongside.length === 0) return fitted;
   const further: Record<string, Record<string, Tensor>> = {};
-  for (const path of beside) {
+  for (const path of alongside) {
     const owner = ownerOf(path);
     (further[owner] ??= {})[path.slice(owner === "" ? 0 : owner.length + 1)] = given[path]!;
   }

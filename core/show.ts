@@ -1,4 +1,4 @@
-/** A graph as text that a person can read: one line per node, arguments before users. */
+/** A graph as readable text: one line per node, arguments before users. */
 import { show } from "./shape.ts";
 import { is, type Tensor, topological } from "./tensor.ts";
 

@@ -3,15 +3,15 @@
  * every value of the inputs, NaN and infinities included; only the sign of a zero may change.
  */
 import { ndarray } from "./array.ts";
-import { heldAs, isFloat, referenceData } from "./dtype.ts";
-import { cameFrom } from "./origin.ts";
+import { isFloat, referenceData, toDType } from "./dtype.ts";
+import { withOrigin } from "./origin.ts";
 import { add, cast, type ElementwiseOp, isElementwise, mul, neg, sub } from "./ops/elementwise.ts";
 import { make } from "./ops/make.ts";
 import { matmul } from "./ops/contraction.ts";
 import { broadcastTo, flip, isMovement, permute, reshape, slice, transpose } from "./ops/movement.ts";
 import { full } from "./ops/source.ts";
 import { recordOf } from "./ops/table.ts";
-import { mergeScans, narrowScan, pruneScans } from "./scan_tidy.ts";
+import { mergeScans, narrowScan, pruneScans } from "./scan_dce.ts";
 import { equals, sizeOf } from "./shape.ts";
 import { is, type Tensor, topological } from "./tensor.ts";
 import { inlined } from "./transforms/inline.ts";
@@ -20,7 +20,7 @@ import { isOpen, refuseLeaks } from "./transforms/trace.ts";
 
 /** One rewrite. */
 export interface Rule {
-  /** What it does, `before -> after`. */
+  /** Its effect, `before -> after`. */
   readonly name: string;
   /** Why the meaning stays. */
   readonly reason: string;
@@ -68,7 +68,7 @@ export const rules: readonly Rule[] = [
         )
       );
       const value = recordOf(t.op).reference(scalars, { ...t, shape: [] } as Tensor).data[0]!;
-      return full(t.shape, heldAs(t.dtype, value), t.dtype);
+      return full(t.shape, toDType(t.dtype, value), t.dtype);
     },
   },
   {
@@ -339,7 +339,7 @@ export const simplify = (roots: readonly Tensor[], table: readonly Rule[] = rule
       }
       const target = becomes.get(t);
       if (!done.has(t) && (target === undefined || !done.has(target))) {
-        const simpler = cameFrom(t.origin, () => {
+        const simpler = withOrigin(t.origin, () => {
           const args = t.args.map((a) => done.get(a)!);
           const node = args.every((a, i) => a === t.args[i]) ? t : make(recordOf(t.op), args, t.attributes);
           if (is("scan", node)) return inside(node);
@@ -365,7 +365,7 @@ export const simplify = (roots: readonly Tensor[], table: readonly Rule[] = rule
   };
   refuseLeaks("simplify", roots, isOpen);
   const tidy = pruneScans(mergeScans(inlined(roots)));
-  // in order of construction, so that what is built anew keeps that order: schedules follow it
+  // in order of construction, so that what is built again keeps that order: schedules follow it
   topological(tidy).forEach(settle);
   return tidy.map(settle);
 };

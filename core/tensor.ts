@@ -6,7 +6,7 @@ import type { DType } from "./dtype.ts";
 import type { ClosedFunction } from "./ops/closed.ts";
 import type { CustomRule } from "./ops/call.ts";
 import type { ScanBody } from "./ops/scan.ts";
-import { type Origin, originNow } from "./origin.ts";
+import { currentOrigin, type Origin } from "./origin.ts";
 import { type Shape, show } from "./shape.ts";
 import { textHash } from "./text_hash.ts";
 
@@ -29,7 +29,7 @@ export interface OpAttributes {
   readonly abs: Empty;
   /** -1, 0 or 1. */
   readonly sign: Empty;
-  /** Greatest integer not above. */
+  /** Largest integer not above. */
   readonly floor: Empty;
   /** Least integer not below. */
   readonly ceil: Empty;
@@ -87,9 +87,9 @@ export interface OpAttributes {
   readonly select: Empty;
   /** Sum over axes, which stay with length 1. */
   readonly sum: { readonly axes: readonly number[] };
-  /** Greatest over axes, which stay with length 1. */
+  /** Largest over axes, which stay with length 1. */
   readonly max: { readonly axes: readonly number[] };
-  /** Index of the first greatest element along an axis, which stays with length 1. */
+  /** Index of the first largest element along an axis, which stays with length 1. */
   readonly argmax: { readonly axes: readonly number[] };
   /** The same elements under another shape. */
   readonly reshape: { readonly shape: Shape };
@@ -130,7 +130,7 @@ export interface OpAttributes {
   readonly after: Empty;
   /**
    * A body applied `length` times, from the last slice to the first where `reverse` says so; `recompute` makes the
-   * backward pass compute each turn again from its carries.
+   * backward pass recompute each iteration from its carries.
    */
   readonly scan: {
     readonly body: ScanBody;
@@ -313,13 +313,13 @@ export const intern = <P extends OpName>(
   const known = interned.get(key)?.deref();
   if (known !== undefined) return known as unknown as Tensor<P>;
   const rank = rankOf(op, read, `${structureText(op, attributes, text)}${form}`);
-  const node = new Node(op, read, attributes, shape, dtype, results, count++, rank, originNow(intern));
+  const node = new Node(op, read, attributes, shape, dtype, results, count++, rank, currentOrigin(intern));
   interned.set(key, new WeakRef(node as unknown as Node<OpName>));
   forget.register(node, key);
   return node;
 };
 
-/** Greatest number of nodes on a way from what is given, or from a constant, to a node. */
+/** Largest number of nodes on a way from what is given, or from a constant, to a node. */
 export const heightOf = ({ rank }: Tensor): number => Math.floor(rank / HEIGHT);
 
 /** Whether a value is a tensor description. */

@@ -136,7 +136,7 @@ export const compoundScaling = (which: Lineages = {}): Growth =>
   growthOf(resolutionScaling(), windowScaling(which));
 
 /** A grown layout, and for every scale of it the scale of the old layout that it starts from. */
-export interface Grown {
+export interface GrownLayout {
   /** The larger layout. */
   readonly layout: Layout;
   /** Index into the old scales, one per new scale. */
@@ -147,7 +147,7 @@ export interface Grown {
  * The layout after a growth, coarse to fine. Queries per window stay as they are along a lineage.
  * @throws {ConfigError} where a window would not be a whole number of patches.
  */
-export const grow = (growth: Growth): (from: Layout) => Grown => (from: Layout): Grown => {
+export const grow = (growth: Growth): (from: Layout) => GrownLayout => (from: Layout): GrownLayout => {
   const [first, ...locals] = from.scales as [Scale, ...Scale[]];
   const child = (scale: Scale, source: number, ratio: number): readonly [Scale, number] => [
     { ...scale, window: scale.window * growth.resolution / ratio },

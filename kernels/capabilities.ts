@@ -1,4 +1,4 @@
-/** What devices differ in beyond their sizes: who provides them, and which units the compiler may use. */
+/** Capabilities of devices: their provider, and the hardware units that the compiler may use. */
 
 /** Who provides a device. */
 export type ProviderName = "deno" | "dawn" | "browser" | "cpu" | "none";

@@ -5,7 +5,7 @@
 export * from "./portable.ts";
 export * from "./device/choice.ts";
 export * from "./device/dawn.ts";
-export { paced } from "./device/dawn_pace.ts";
+export { throttled } from "./device/dawn_throttle.ts";
 export { openAssembler, wabtModules } from "./device/cpu_assemble.ts";
 export * from "./device/deno.ts";
 export * from "./device/run.ts";

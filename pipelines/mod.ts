@@ -32,11 +32,11 @@ export {
   type Form,
   type MetricInfo,
   metricInfos,
-  type Outcome,
-  type Outcomes,
-  outcomesOf,
-  scoresOfOutcomes,
-} from "./engine/outcomes.ts";
+  type SampleScore,
+  type SampleScores,
+  sampleScoresOf,
+  scoresOfSamples,
+} from "./engine/sample_scores.ts";
 export * from "./ablations/object_size.ts";
 export * from "./ablations/presets.ts";
 export * from "./ablations/size_scores.ts";
@@ -62,7 +62,7 @@ export * from "./scenes/colours.ts";
 export * from "./scenes/composition.ts";
 export * from "./scenes/concepts.ts";
 export * from "./scenes/config.ts";
-export * from "./scenes/contact_sheet.ts";
+export * from "./scenes/image_grid.ts";
 export * from "./scenes/drawings.ts";
 export type { Raster } from "./scenes/raster.ts";
 export * from "./base/data_error.ts";
@@ -100,7 +100,7 @@ export * from "./scenes/questions/expected.ts";
 export * from "./scenes/questions/places.ts";
 export * from "./scenes/questions/view.ts";
 export * from "./scenes/questions/rules.ts";
-export * from "./scenes/questions/spoken.ts";
+export * from "./scenes/questions/box_format.ts";
 export { findRealism, realismLicences, realismPackages } from "./scenes/realism_pack.ts";
 export * from "./scenes/record.ts";
 export * from "./scenes/regions.ts";
@@ -192,7 +192,7 @@ export * from "./notebooks/costs.ts";
 export * from "./notebooks/fault.ts";
 export * from "./notebooks/lab.ts";
 export * from "./notebooks/profiling.ts";
-export * from "./notebooks/shown.ts";
+export * from "./notebooks/display.ts";
 export * from "./report/study_sizes.ts";
 export * from "./notebooks/study.ts";
 export * from "./plan/compiled.ts";
@@ -209,7 +209,7 @@ export * from "./configs/preset.ts";
 export * from "./report/document.ts";
 export * from "./report/write.ts";
 export { reportData, reportPage } from "./report/render.ts";
-export * from "./base/amount.ts";
+export * from "./base/nullable_number.ts";
 export { RanksError } from "./ranks/ranks.ts";
 export * from "./runs/data_table.ts";
 export * from "./runs/diff.ts";
@@ -226,13 +226,13 @@ export * from "./runs/query.ts";
 export * from "./runs/run_directory.ts";
 export * from "./runs/run_lock.ts";
 export type { RunScores, Scores as ScoresByName } from "./runs/run_scores.ts";
-export * from "./runs/second_name.ts";
+export * from "./runs/hard_link.ts";
 export * from "./runs/status.ts";
 export * from "./runs/tail.ts";
 export * from "./runs/tensorboard.ts";
 export * from "./stages/answer.ts";
 export * from "./stages/answer_records.ts";
-export * from "./stages/answer_sheet.ts";
+export * from "./stages/answer_grid.ts";
 export * from "./stages/encoder.ts";
 export * from "./stages/encoding.ts";
 export * from "./stages/evaluate.ts";
@@ -250,7 +250,7 @@ export * from "./stages/source.ts";
 export * from "./configs/spread.ts";
 export * from "./stages/stage.ts";
 export * from "./stages/vision.ts";
-export * from "./stages/writer.ts";
+export * from "./stages/causal_lm.ts";
 export * from "./stages/vision_config.ts";
 export * from "./stages/vision_data.ts";
 export * from "./terminal/progress.ts";
@@ -264,9 +264,9 @@ export * from "./ask/export_trained.ts";
 export * from "./ask/exported.ts";
 export type { LanguageFiles } from "./text/language_files.ts";
 export * from "./generate/generator.ts";
-export * from "./ask/look_sheet.ts";
-export * from "./ask/looks.ts";
-export * from "./ask/photo.ts";
+export * from "./ask/attention_figure.ts";
+export * from "./ask/attention_maps.ts";
+export * from "./ask/input_image.ts";
 export * from "./generate/programs.ts";
 export * from "./ask/trained.ts";
 export * from "./text/batch.ts";
@@ -378,7 +378,7 @@ export * from "./engine/record.ts";
 export * from "./engine/resolve.ts";
 export { runExperiment, type RunOptions, type RunPlaces, type RunResults, stageNames } from "./engine/run.ts";
 export * from "./engine/summary.ts";
-export * from "./engine/trained_place.ts";
+export * from "./engine/run_location.ts";
 export type { EncodeOptions } from "./mixtures/prepared_tokens.ts";
 export * from "./eval/predictions.ts";
 export type { Rescored } from "./eval/rescore.ts";

@@ -16,7 +16,7 @@ const shared = new RegExp(
 
 /**
  * Files that always have a process each: they start servers, notebooks or threads, look at what a process keeps, or ask
- * for the line that made a description, which is that of whoever made an equal one first.
+ * for the line that made a description, which is that of whatever made an equal one first.
  */
 const alone = /^tests\/(?:(?:bench|board|cli|device|notebooks|threads)\/|support\/here\.ts)/;
 
@@ -56,7 +56,7 @@ export interface Batch {
   readonly seconds: number;
 }
 
-const MOST_FILES = 12, MOST_SECONDS = 30;
+const MAX_FILES = 12, MOST_SECONDS = 30;
 
 /**
  * Processes for some files, longest first. Files that share a process keep their order, so that neighbours, which
@@ -71,7 +71,7 @@ export const batchesOf = (
   let open: Batch = { files: [], seconds: 0 };
   for (const file of files.filter((file) => !isolated(file))) {
     const grown = { files: [...open.files, file], seconds: open.seconds + seconds(file) };
-    if (open.files.length > 0 && (grown.files.length > MOST_FILES || grown.seconds > MOST_SECONDS)) {
+    if (open.files.length > 0 && (grown.files.length > MAX_FILES || grown.seconds > MOST_SECONDS)) {
       batches.push(open);
       open = { files: [file], seconds: seconds(file) };
     } else open = grown;
@@ -94,7 +94,7 @@ export const faultMark = (file: string): string => `\u241efault ${file}`;
 export interface Section {
   /** Whether it ended well: undefined where the process ended before it. */
   readonly ended?: { readonly success: boolean; readonly ms: number };
-  /** What it printed. */
+  /** Its output. */
   readonly output: string;
 }
 

@@ -28,7 +28,7 @@ export interface FuzzOptions {
   /** Processes at a time. */
   readonly jobs: number;
   /** Seconds without any event after which a process is ended. */
-  readonly patience: number;
+  readonly timeoutSeconds: number;
 }
 
 const PROPERTY = "tests/support/property.ts";
@@ -82,7 +82,7 @@ const visit = async (
   root: string,
   file: string,
   asked: Omit<FuzzRequest, "report">,
-  patience: number,
+  timeoutSeconds: number,
   running: Set<Deno.ChildProcess>,
 ): Promise<Visit> => {
   const report = await Deno.makeTempFile();
@@ -100,7 +100,7 @@ const visit = async (
   const watch = setInterval(() => {
     const now = Deno.statSync(report).size;
     if (now !== size) [size, moved] = [now, performance.now()];
-    if (performance.now() - moved < 1000 * ((asked.seconds ?? 0) + patience)) return;
+    if (performance.now() - moved < 1000 * ((asked.seconds ?? 0) + timeoutSeconds)) return;
     hung = true;
     child.kill("SIGKILL");
   }, 500);
@@ -124,7 +124,7 @@ const indented = (text: string): string => text.trimEnd().split("\n").map((line)
 
 /** Fuzzes a tree; gives the process's exit code. */
 export const fuzz = async (root: string, options: FuzzOptions): Promise<number> => {
-  const { only, seed, path, minutes, jobs, patience } = options;
+  const { only, seed, path, minutes, jobs, timeoutSeconds } = options;
   const start = performance.now(), end = minutes === undefined ? Infinity : start + 60_000 * minutes;
   const tallies = new Map<string, Tally>(), crashed = new Map<string, string>(), idle = new Set<string>();
   const running = new Set<Deno.ChildProcess>();
@@ -158,7 +158,7 @@ export const fuzz = async (root: string, options: FuzzOptions): Promise<number> 
     const last = events.at(-1);
     if (stopped || success || events.some(({ kind }) => kind === "failed")) return;
     if (last?.kind === "start") {
-      const how = hung ? `nothing was heard for ${patience} s` : "the process ended";
+      const how = hung ? `no output for ${timeoutSeconds} s` : "the process ended";
       failed(last.name, `${how}\nrepeat it: ${repeatCommand(last.name, last.seed)}\n${output.slice(-2000)}`);
     } else if (!crashed.has(file)) {
       crashed.set(file, output);
@@ -184,7 +184,7 @@ export const fuzz = async (root: string, options: FuzzOptions): Promise<number> 
               ...(path === undefined ? {} : { path }),
               ...(seconds === undefined ? {} : { seconds, until: Date.now() + 1000 * left }),
             },
-            patience,
+            timeoutSeconds,
             running,
           ),
         );
@@ -250,7 +250,7 @@ if (import.meta.main) {
       ...(values.path === undefined ? {} : { path: values.path }),
       ...(repeats ? {} : { minutes: minutes ?? 10 }),
       jobs: Math.max(1, Math.min(2, Number(Deno.env.get("JOBS") ?? 1) || 1)),
-      patience: 300,
+      timeoutSeconds: 300,
     }),
   );
 }

@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { type Batch, batchesOf, isolated, sectionsOf } from "./batches.ts";
 
 /** The outcome of one file or of the examples. */
-export interface Outcome {
+export interface SampleScore {
   /** Path from the root, or what was run. */
   readonly name: string;
   /** Tests that ran. */
@@ -23,7 +23,7 @@ export interface Outcome {
   readonly failed: number;
   /** Wall-clock time, milliseconds. */
   readonly ms: number;
-  /** What it printed. */
+  /** Its output. */
   readonly output: string;
 }
 
@@ -110,7 +110,7 @@ const deno = async (
   }
 };
 
-const say = ({ name, total, passed, failed, ms, output }: Outcome): void => {
+const say = ({ name, total, passed, failed, ms, output }: SampleScore): void => {
   console.log(`${failed === 0 ? "ok  " : "FAIL"} ${name} ${passed}/${total} ${ms.toFixed(0)} ms`);
   // left out for want of a program of this machine: said, and counted as nothing
   for (const [line] of output.matchAll(/^not run: .+$/gm)) console.log(`     ${line}`);
@@ -129,7 +129,7 @@ const runFile = async (
   file: string,
   env: Record<string, string>,
   limit: number,
-): Promise<Outcome> => {
+): Promise<SampleScore> => {
   const ran = await deno(["run", "-A", "--preload", TURN, file], root, env, limit);
   const { total, passed } = uvuCounts(ran.output);
   return { name: file, total, passed, failed: failures(ran.success, total, passed), ...ran };
@@ -143,12 +143,12 @@ const runTogether = async (
   files: readonly string[],
   env: Record<string, string>,
   limit: number,
-): Promise<readonly Outcome[]> => {
+): Promise<readonly SampleScore[]> => {
   const ran = await deno(["run", "-A", "--config", `${root}/deno.json`, BATCH, ...files], root, env, limit);
   const [stdout, stderr, late] = ran.streams, said = sectionsOf(stdout), complained = sectionsOf(stderr);
   const begun = files.filter((file) => said.has(file));
   if (begun.length === 0) return [{ name: files[0]!, total: 0, passed: 0, failed: 1, ...ran }];
-  const outcomes = begun.map((file): Outcome => {
+  const outcomes = begun.map((file): SampleScore => {
     const { ended, output } = said.get(file)!, { total, passed } = uvuCounts(output);
     return {
       name: file,
@@ -189,7 +189,7 @@ const runExamples = async (
   root: string,
   env: Record<string, string>,
   limit: number,
-): Promise<Outcome | undefined> => {
+): Promise<SampleScore | undefined> => {
   const own = [...Deno.readDirSync(root)].flatMap(({ name, isFile }) => isFile ? [`${root}/${name}`] : []);
   const files = [...own.filter(hasExample), ...documented.flatMap((room) => withExamples(`${root}/${room}`))];
   if (files.length === 0) return undefined;
@@ -219,14 +219,9 @@ export const main = async (root: string, parts: readonly string[]): Promise<numb
   const jobs = Math.max(1, Number(Deno.env.get("JOBS") ?? 2) || 2);
   const limit = Number(Deno.env.get("FILE_TIMEOUT") ?? 600) || 600;
   const temp = await Deno.makeTempDir();
-  // programs that one file compiles are there for the next, and nothing of them is left on the machine
-  const env = {
-    NO_COLOR: "1",
-    XDG_RUNTIME_DIR: Deno.env.get("XDG_RUNTIME_DIR") ?? temp,
-    COS_PROGRAM_CACHE: `${temp}/programs`,
-  };
-  const outcomes: Outcome[] = [];
-  const add = (outcome: Outcome): void => {
+  const env = { NO_COLOR: "1", XDG_RUNTIME_DIR: Deno.env.get("XDG_RUNTIME_DIR") ?? temp };
+  const outcomes: SampleScore[] = [];
+  const add = (outcome: SampleScore): void => {
     outcomes.push(outcome);
     say(outcome);
   };

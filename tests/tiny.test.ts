@@ -3,7 +3,7 @@ import {
   adamw,
   bindingsOf,
   chainOfSight,
-  constantRate,
+  constantLearningRate,
   initialise,
   input,
   interpret,
@@ -34,7 +34,7 @@ test("a tiny vision-language model learns its batch", () => {
   const step = trainStep<VisionLanguageBatch>({
     loss: model.loss,
     optimiser,
-    schedule: constantRate(1e-2),
+    schedule: constantLearningRate(1e-2),
     maxNorm: 1,
   });
   const state = placeholders("state", trainStateSpecs(optimiser, model.specs)) as TrainState<Tensor>;

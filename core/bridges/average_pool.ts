@@ -1,10 +1,10 @@
 /** Adaptive average pooling, then a perceptron: DeCo (arXiv 2405.20985). */
 import { pipe } from "fp-ts/lib/function.js";
 import { fit } from "../parameter.ts";
-import { asTheyAre, type AveragePoolDescription, type BridgeRule, gridOfSite } from "./description.ts";
+import { type AveragePoolDescription, type BridgeRule, gridOfSite, inheritUnchanged } from "./description.ts";
 import { asGrid, asTokens, expectFeatures } from "./features.ts";
 import { grownSide } from "./growth.ts";
-import { perceptron, perceptronSpecs } from "./perceptron.ts";
+import { mlp, mlpSpecs } from "./mlp_layers.ts";
 import { poolTo, sideOn } from "./pool.ts";
 
 /**
@@ -17,7 +17,7 @@ export const averagePoolRule: BridgeRule<AveragePoolDescription> = {
   build: ({ side }, site) => {
     const grid = gridOfSite("average-pool", site), { width, to } = site;
     sideOn("average-pool", side, grid);
-    const specs = perceptronSpecs(width, to);
+    const specs = mlpSpecs(width, to);
     const expect = expectFeatures("average-pool", { levels: 1, grid, width });
     return {
       name: `average-pool-${side ** 2}`,
@@ -31,12 +31,12 @@ export const averagePoolRule: BridgeRule<AveragePoolDescription> = {
           asGrid(grid),
           poolTo(side),
           asTokens,
-          perceptron(fit("average-pool", specs, params)),
+          mlp(fit("average-pool", specs, params)),
         ),
     };
   },
   grow: (description, growth) => ({
     description: { ...description, side: grownSide("average-pool", description.side, growth) },
-    inherit: asTheyAre,
+    inherit: inheritUnchanged,
   }),
 };

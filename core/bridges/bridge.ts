@@ -11,7 +11,7 @@ export interface Views {
   readonly of: (image_bhwc: Tensor) => Tensor;
 }
 
-/** What all bridges have in common, so that rivals run under the same conditions. */
+/** Common parts of all bridges, so that baselines run under the same conditions. */
 export interface Bridge {
   /** Name shown in runs and tables. */
   readonly name: string;

@@ -12,10 +12,10 @@ import { add, mul, sigmoid } from "../ops/elementwise.ts";
 import { mean } from "../ops/reduce.ts";
 import { fit, parameter, type ParameterSpec, truncatedNormal } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTheyAre, type BridgeRule, type CAbstractorDescription, gridOfSite } from "./description.ts";
+import { type BridgeRule, type CAbstractorDescription, gridOfSite, inheritUnchanged } from "./description.ts";
 import { asGrid, asTokens, expectFeatures } from "./features.ts";
 import { grownSide } from "./growth.ts";
-import { perceptron, type PerceptronParams, perceptronSpecs } from "./perceptron.ts";
+import { mlp, type MlpParams, mlpSpecs } from "./mlp_layers.ts";
 import { poolTo, sideOn } from "./pool.ts";
 
 /** A bottleneck block of RegNet (Radosavovic et al. 2020) of equal width throughout. */
@@ -50,7 +50,7 @@ export type CAbstractorParams<A> = {
   /** Blocks after it. */
   readonly after: readonly RegBlockParams<A>[];
   /** d -> h. */
-  readonly mlp: PerceptronParams<A>;
+  readonly mlp: MlpParams<A>;
 };
 
 const EPS = 1e-6;
@@ -105,7 +105,7 @@ export const cAbstractorRule: BridgeRule<CAbstractorDescription> = {
       positions: parameter([table * table, width], truncatedNormal(0.02)),
       before: blocks,
       after: blocks,
-      mlp: perceptronSpecs(width, to),
+      mlp: mlpSpecs(width, to),
     };
     const expect = expectFeatures("c-abstractor", { levels: 1, grid, width });
     return {
@@ -124,13 +124,13 @@ export const cAbstractorRule: BridgeRule<CAbstractorDescription> = {
           poolTo(side),
           (x) => p.after.reduce(block, x),
           asTokens,
-          perceptron(p.mlp, silu),
+          mlp(p.mlp, silu),
         );
       },
     };
   },
   grow: (description, growth) => ({
     description: { ...description, side: grownSide("c-abstractor", description.side, growth) },
-    inherit: asTheyAre,
+    inherit: inheritUnchanged,
   }),
 };

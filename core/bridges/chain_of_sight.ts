@@ -67,7 +67,7 @@ export type ChainOfSightParams<A> = {
   readonly proj: LinearParams<A>;
 };
 
-/** What the bridge is made of. */
+/** Configuration of the bridge. */
 export interface ChainOfSightConfig {
   /** Scales over the grid of the input. */
   readonly layout: Layout;

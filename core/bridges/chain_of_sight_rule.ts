@@ -2,7 +2,7 @@
 import type { NdArray } from "../array.ts";
 import {
   grow,
-  type Grown,
+  type GrownLayout,
   type Growth,
   inflate,
   type Layout,
@@ -20,11 +20,11 @@ export const layoutOn = (
 ): Layout => layoutOf(resolution, patch, windows, queries);
 
 /** Whether a scale of the grown layout has more windows than the one it comes from. */
-const hasGrown = (from: Layout, { layout, sources }: Grown, scale: number): boolean =>
+const hasGrown = (from: Layout, { layout, sources }: GrownLayout, scale: number): boolean =>
   windowsPerSide(layout, layout.scales[scale]!) > windowsPerSide(from, from.scales[sources[scale]!]!);
 
 /** Inflation with a start: scales that grew take their queries, or all of their parameters, from a fresh bridge. */
-const inheritance = (from: Layout, grown: Grown, start: Start): Inheritance => (given, fresh) => {
+const inheritance = (from: Layout, grown: GrownLayout, start: Start): Inheritance => (given, fresh) => {
   const params = given as unknown as ChainOfSightParams<NdArray>;
   const inflated = inflate(from, grown.layout, grown.sources)(params);
   if (start === "source") return inflated as unknown as Tree<NdArray>;

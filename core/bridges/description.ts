@@ -1,5 +1,5 @@
 /**
- * Bridges as data: what a configuration says of a bridge, whatever the encoder and the decoder around it. Every kind
+ * Bridges as data: the part of a configuration that describes a bridge, independent of encoder and decoder. Every kind
  * is a file of this folder with one {@link BridgeRule}; `table.ts` holds them all.
  */
 import type { NdArray } from "../array.ts";
@@ -134,7 +134,7 @@ export type BridgeDescription = ViewDescription | TiledDescription;
 /** Names of the kinds of bridges. */
 export type BridgeKind = BridgeDescription["kind"];
 
-/** What stands on both sides of a bridge. */
+/** What is on both sides of a bridge. */
 export interface BridgeSite {
   /** Side of the input image in pixels. */
   readonly resolution: number;
@@ -209,4 +209,4 @@ export const gridOfSite = (op: string, { resolution, patch }: BridgeSite): numbe
 };
 
 /** Parameters that do not depend on the number of tokens go on as they are. */
-export const asTheyAre: Inheritance = (params: Tree<NdArray>): Tree<NdArray> => params;
+export const inheritUnchanged: Inheritance = (params: Tree<NdArray>): Tree<NdArray> => params;

@@ -1,4 +1,4 @@
-/** What bridges read: levels of features on a square grid. */
+/** Inputs of bridges: levels of features on a square grid. */
 import { ConfigError } from "../errors.ts";
 import { reshape } from "../ops/movement.ts";
 import { show } from "../shape.ts";

@@ -1,4 +1,4 @@
-/** Which growths bridges without windows of several sizes have. */
+/** Growth of bridges that have a single window size. */
 import { ConfigError } from "../errors.ts";
 import type { Growth } from "../token_scaling.ts";
 
@@ -12,7 +12,7 @@ export const refuseGrowth = (op: string, growth: Growth, expected: string, hint:
   });
 };
 
-/** Refuses growth of a global scale, for bridges whose tokens all stand for a place. */
+/** Refuses growth of a global scale, for bridges whose tokens all represent a place. */
 export const noGlobal = (op: string, growth: Growth): void => {
   if (growth.global !== 1) {
     refuseGrowth(op, growth, "global 1: it has no global scale", "grow the local lineage");
@@ -26,7 +26,7 @@ export const everyPatch = (op: string, growth: Growth): void => {
     refuseGrowth(
       op,
       growth,
-      "local as resolution: its tokens stand for a fixed number of patches",
+      "local as resolution: its tokens represent a fixed number of patches",
       "raise the resolution by the same factor, or choose a bridge that pools",
     );
   }

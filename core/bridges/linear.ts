@@ -1,7 +1,7 @@
 /** One affine map for each patch: LLaVA's projection (arXiv 2304.08485, equation 1). */
 import { linear, linearSpecs } from "../nn/linear.ts";
 import { fit } from "../parameter.ts";
-import { asTheyAre, type BridgeRule, gridOfSite, type LinearDescription } from "./description.ts";
+import { type BridgeRule, gridOfSite, inheritUnchanged, type LinearDescription } from "./description.ts";
 import { expectFeatures } from "./features.ts";
 import { everyPatch } from "./growth.ts";
 
@@ -24,6 +24,6 @@ export const linearRule: BridgeRule<LinearDescription> = {
   },
   grow: (description, growth) => {
     everyPatch("linear", growth);
-    return { description, inherit: asTheyAre };
+    return { description, inherit: inheritUnchanged };
   },
 };

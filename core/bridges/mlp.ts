@@ -1,9 +1,9 @@
 /** A perceptron for each patch: LLaVA-1.5's projection (arXiv 2310.03744, section 3.2). */
 import { fit } from "../parameter.ts";
-import { asTheyAre, type BridgeRule, gridOfSite, type MlpDescription } from "./description.ts";
+import { type BridgeRule, gridOfSite, inheritUnchanged, type MlpDescription } from "./description.ts";
 import { expectFeatures } from "./features.ts";
 import { everyPatch } from "./growth.ts";
-import { perceptron, perceptronSpecs } from "./perceptron.ts";
+import { mlp, mlpSpecs } from "./mlp_layers.ts";
 
 /** The perceptron bridge: a token for each patch. */
 export const mlpRule: BridgeRule<MlpDescription> = {
@@ -11,18 +11,18 @@ export const mlpRule: BridgeRule<MlpDescription> = {
   differences: "none: two layers with gelu on the deepest level",
   build: (_, site) => {
     const grid = gridOfSite("mlp", site), { width, to } = site;
-    const specs = perceptronSpecs(width, to), expect = expectFeatures("mlp", { levels: 1, grid, width });
+    const specs = mlpSpecs(width, to), expect = expectFeatures("mlp", { levels: 1, grid, width });
     return {
       name: `mlp-${grid ** 2}`,
       tokens: grid ** 2,
       grid,
       levels: 1,
       specs,
-      apply: (params, features) => perceptron(fit("mlp", specs, params))(expect(features)[0]!),
+      apply: (params, features) => mlp(fit("mlp", specs, params))(expect(features)[0]!),
     };
   },
   grow: (description, growth) => {
     everyPatch("mlp", growth);
-    return { description, inherit: asTheyAre };
+    return { description, inherit: inheritUnchanged };
   },
 };

@@ -3,11 +3,11 @@ import { pipe } from "fp-ts/lib/function.js";
 import { ConfigError } from "../errors.ts";
 import { fit } from "../parameter.ts";
 import type { Bridge } from "./bridge.ts";
-import { asTheyAre, type BridgeRule, gridOfSite, type NestedPoolDescription } from "./description.ts";
+import { type BridgeRule, gridOfSite, inheritUnchanged, type NestedPoolDescription } from "./description.ts";
 import { asGrid, asTokens, expectFeatures } from "./features.ts";
 import { grownSide } from "./growth.ts";
 import { growing } from "./nested.ts";
-import { perceptron, perceptronSpecs } from "./perceptron.ts";
+import { mlp, mlpSpecs } from "./mlp_layers.ts";
 import { poolTo, sideOn } from "./pool.ts";
 
 /** The nested pooling bridge: coarse tokens are means of the fine ones, and all counts are trained together. */
@@ -16,7 +16,7 @@ export const nestedPoolRule: BridgeRule<NestedPoolDescription> = {
   differences: "counts are a list of any squares that divide the grid; after growth the coarser counts stay",
   build: ({ sides }, site) => {
     const grid = gridOfSite("nested-pool", site), { width, to } = site;
-    const specs = perceptronSpecs(width, to);
+    const specs = mlpSpecs(width, to);
     const expect = expectFeatures("nested-pool", { levels: 1, grid, width });
     const at = (side: number): Bridge => {
       if (grid % sideOn("nested-pool", side, grid) !== 0) {
@@ -36,7 +36,7 @@ export const nestedPoolRule: BridgeRule<NestedPoolDescription> = {
         apply: (params, features) =>
           pipe(
             expect(features)[0]!,
-            perceptron(fit("nested-pool", specs, params)),
+            mlp(fit("nested-pool", specs, params)),
             asGrid(grid),
             poolTo(side),
             asTokens,
@@ -53,7 +53,7 @@ export const nestedPoolRule: BridgeRule<NestedPoolDescription> = {
         ...description,
         sides: [...new Set([...description.sides, ...grown])].toSorted((a, b) => a - b),
       },
-      inherit: asTheyAre,
+      inherit: inheritUnchanged,
     };
   },
 };

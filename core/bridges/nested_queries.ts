@@ -4,7 +4,12 @@ import { sliceAxis } from "../ops/movement.ts";
 import { fit } from "../parameter.ts";
 import type { Bridge } from "./bridge.ts";
 import { chainOfSightSpecs, chainOfSightTokens } from "./chain_of_sight.ts";
-import { asTheyAre, type BridgeRule, gridOfSite, type NestedQueriesDescription } from "./description.ts";
+import {
+  type BridgeRule,
+  gridOfSite,
+  inheritUnchanged,
+  type NestedQueriesDescription,
+} from "./description.ts";
 import { refuseGrowth } from "./growth.ts";
 import { growing } from "./nested.ts";
 import { resamplerConfig } from "./resampler.ts";
@@ -14,7 +19,7 @@ export const nestedQueriesRule: BridgeRule<NestedQueriesDescription> = {
   source: "MQT, arXiv 2405.19315, section 3.1; gordonhu608/MQT-LLaVA (256 queries)",
   differences:
     "the block is that of the plain resampler here (no position embedding), so that only the nesting " +
-    "differs; the mean over a list of counts stands for the random count of a step",
+    "differs; the mean over a list of counts represents the random count of a step",
   build: ({ queries, most, levels }, site) => {
     const whole = resamplerConfig({ ...site, queries: most, levels }), specs = chainOfSightSpecs(whole);
     const at = (count: number): Bridge => {
@@ -59,7 +64,7 @@ export const nestedQueriesRule: BridgeRule<NestedQueriesDescription> = {
         ...description,
         queries: [...new Set([...description.queries, ...grown])].toSorted((a, b) => a - b),
       },
-      inherit: asTheyAre,
+      inherit: inheritUnchanged,
     };
   },
 };

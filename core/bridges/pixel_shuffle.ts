@@ -4,10 +4,15 @@ import { ConfigError } from "../errors.ts";
 import { layerNorm, layerNormSpecs } from "../nn/norm.ts";
 import { spaceToDepth } from "../nn/pixels.ts";
 import { fit } from "../parameter.ts";
-import { asTheyAre, type BridgeRule, gridOfSite, type PixelShuffleDescription } from "./description.ts";
+import {
+  type BridgeRule,
+  gridOfSite,
+  inheritUnchanged,
+  type PixelShuffleDescription,
+} from "./description.ts";
 import { asGrid, asTokens, expectFeatures } from "./features.ts";
 import { everyPatch } from "./growth.ts";
-import { perceptron, perceptronSpecs } from "./perceptron.ts";
+import { mlp, mlpSpecs } from "./mlp_layers.ts";
 
 /** The pixel shuffle bridge: `ratio x ratio` patches become one token. */
 export const pixelShuffleRule: BridgeRule<PixelShuffleDescription> = {
@@ -23,7 +28,7 @@ export const pixelShuffleRule: BridgeRule<PixelShuffleDescription> = {
         hint: `choose a divisor of ${grid}`,
       });
     }
-    const wide = ratio ** 2 * width, specs = { ln: layerNormSpecs(wide), mlp: perceptronSpecs(wide, to) };
+    const wide = ratio ** 2 * width, specs = { ln: layerNormSpecs(wide), mlp: mlpSpecs(wide, to) };
     const expect = expectFeatures("pixel-shuffle", { levels: 1, grid, width });
     return {
       name: `pixel-shuffle-${side ** 2}`,
@@ -32,20 +37,20 @@ export const pixelShuffleRule: BridgeRule<PixelShuffleDescription> = {
       levels: 1,
       specs,
       apply: (params, features) => {
-        const { ln, mlp } = fit("pixel-shuffle", specs, params);
+        const { ln, mlp: weights } = fit("pixel-shuffle", specs, params);
         return pipe(
           expect(features)[0]!,
           asGrid(grid),
           spaceToDepth(ratio),
           asTokens,
           layerNorm(ln),
-          perceptron(mlp),
+          mlp(weights),
         );
       },
     };
   },
   grow: (description, growth) => {
     everyPatch("pixel-shuffle", growth);
-    return { description, inherit: asTheyAre };
+    return { description, inherit: inheritUnchanged };
   },
 };

@@ -1,14 +1,14 @@
 /**
- * The plain resampler, Chain-of-Sight's rival ("Resamp." in the tables of arXiv 2407.15819): one window over the
+ * The plain resampler, Chain-of-Sight's baseline ("Resamp." in the tables of arXiv 2407.15819): one window over the
  * whole grid, otherwise the same block.
  */
 import { layoutOf } from "../token_scaling.ts";
 import type { Bridge } from "./bridge.ts";
 import { chainOfSight, type ChainOfSightConfig } from "./chain_of_sight.ts";
-import { asTheyAre, type BridgeRule, type ResamplerDescription } from "./description.ts";
+import { type BridgeRule, inheritUnchanged, type ResamplerDescription } from "./description.ts";
 import { refuseGrowth } from "./growth.ts";
 
-/** What a resampler is made of. */
+/** Configuration of a resampler. */
 export interface ResamplerConfig extends Omit<ChainOfSightConfig, "layout"> {
   /** Side of the input image in pixels. */
   readonly resolution: number;
@@ -23,7 +23,7 @@ export const resamplerConfig = (
   { resolution, patch, queries, ...rest }: ResamplerConfig,
 ): ChainOfSightConfig => ({ ...rest, layout: layoutOf(resolution, patch, [resolution / patch], [queries]) });
 
-/** A resampler as a bridge, named by its token count. It reads two feature levels unless told otherwise. */
+/** A resampler as a bridge, named by its token count. It reads two feature levels by default. */
 export const resampler = (config: ResamplerConfig): Bridge => ({
   ...chainOfSight(resamplerConfig(config)),
   name: `resampler-${config.queries}`,
@@ -46,6 +46,6 @@ export const resamplerRule: BridgeRule<ResamplerDescription> = {
         "raise the resolution alone, or tile the image",
       );
     }
-    return { description, inherit: asTheyAre };
+    return { description, inherit: inheritUnchanged };
   },
 };

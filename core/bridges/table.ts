@@ -1,17 +1,17 @@
-/** Every kind of bridge, and what can be done with a description of any. */
+/** The table of bridge kinds, and the operations on a description of any kind. */
 import { ConfigError } from "../errors.ts";
 import { averagePoolRule } from "./average_pool.ts";
 import type { Bridge } from "./bridge.ts";
 import { cAbstractorRule } from "./c_abstractor.ts";
 import { chainOfSightRule } from "./chain_of_sight_rule.ts";
 import {
-  asTheyAre,
   type BridgeDescription,
   type BridgeKind,
   type BridgeRule,
   type BridgeSite,
   type ExpandedBridge,
   type Expansion,
+  inheritUnchanged,
   type TiledDescription,
 } from "./description.ts";
 import { refuseGrowth } from "./growth.ts";
@@ -93,7 +93,7 @@ export const expandBridge = (
   }
   return {
     description: { kind: "tiled", tiles: expansion.tiles, of: description },
-    inherit: asTheyAre,
+    inherit: inheritUnchanged,
   };
 };
 

@@ -12,19 +12,19 @@ import { resize } from "../nn/resize.ts";
 import { concat, reshape } from "../ops/movement.ts";
 import { fit, type ParameterSpec } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTheyAre, type BridgeRule, gridOfSite, type TokenPackerDescription } from "./description.ts";
+import { type BridgeRule, gridOfSite, inheritUnchanged, type TokenPackerDescription } from "./description.ts";
 import { asGrid, asTokens, expectFeatures } from "./features.ts";
 import { noGlobal, refuseGrowth } from "./growth.ts";
-import { perceptron, type PerceptronParams, perceptronSpecs } from "./perceptron.ts";
+import { mlp, type MlpParams, mlpSpecs } from "./mlp_layers.ts";
 
 /** Parameters of the bridge. */
 export type TokenPackerParams<A> = {
   /** Of the interpolated features, without bias. */
   readonly q_proj: LinearParams<A>;
   /** Of all levels side by side. */
-  readonly k_proj: PerceptronParams<A>;
+  readonly k_proj: MlpParams<A>;
   /** Of all levels side by side. */
-  readonly v_proj: PerceptronParams<A>;
+  readonly v_proj: MlpParams<A>;
   /** After each of the three. */
   readonly ln_q: LayerNormParams<A>;
   /** Keys. */
@@ -43,7 +43,7 @@ export type TokenPackerParams<A> = {
     readonly out: LinearParams<A>;
   };
   /** d -> h. */
-  readonly mlp: PerceptronParams<A>;
+  readonly mlp: MlpParams<A>;
 };
 
 const EPS = 1e-6;
@@ -52,13 +52,13 @@ const specsOf = (d: number, levels: number, h: number): TokenPackerParams<Parame
   const square = linearSpecs({ from: d, to: d }), ln = layerNormSpecs(d);
   return {
     q_proj: linearSpecs({ from: d, to: d, bias: false }),
-    k_proj: perceptronSpecs(levels * d, d),
-    v_proj: perceptronSpecs(levels * d, d),
+    k_proj: mlpSpecs(levels * d, d),
+    v_proj: mlpSpecs(levels * d, d),
     ln_q: ln,
     ln_k: ln,
     ln_v: ln,
     attn: { q: square, k: square, v: square, out: square },
-    mlp: perceptronSpecs(d, h),
+    mlp: mlpSpecs(d, h),
   };
 };
 
@@ -77,10 +77,10 @@ const tokensOf =
       reshape([b, side * side, 1, d]),
     );
     const regions = (
-      proj: PerceptronParams<Tensor>,
+      proj: MlpParams<Tensor>,
       ln: LayerNormParams<Tensor>,
       map: LinearParams<Tensor>,
-    ) => pipe(all, perceptron(proj), layerNorm(ln, EPS), windows(region), linear(map), split);
+    ) => pipe(all, mlp(proj), layerNorm(ln, EPS), windows(region), linear(map), split);
     return pipe(
       attention(
         pipe(points_bn1d, linear(p.attn.q), split),
@@ -90,7 +90,7 @@ const tokensOf =
       mergeHeads,
       reshape([b, side * side, d]),
       linear(p.attn.out),
-      perceptron(p.mlp),
+      mlp(p.mlp),
     );
   };
 
@@ -133,6 +133,6 @@ export const tokenPackerRule: BridgeRule<TokenPackerDescription> = {
         "grow less, or raise the resolution more",
       );
     }
-    return { description: { ...description, region }, inherit: asTheyAre };
+    return { description: { ...description, region }, inherit: inheritUnchanged };
   },
 };

@@ -18,8 +18,8 @@ export const attachAdapters =
 
 /**
  * The model with adapters of its chosen linear maps (decoder, bridge and tower alike), whose parameters are
- * `lora.<path of the map>.lora_A` and `lora_B` beside the model's own. Train `under("lora")`, with a rate of its own by
- * a `RateGroup`; `mergeLora` gives a plain model again.
+ * `lora.<path of the map>.lora_A` and `lora_B` alongside the model's own. Train `under("lora")`, with a rate of its own by
+ * a `LearningRateGroup`; `mergeLora` gives a plain model again.
  */
 export const withLora = (model: VisionLanguage, config: LoraConfig): VisionLanguage => {
   const adapted = attachAdapters(config.alpha);
@@ -29,8 +29,8 @@ export const withLora = (model: VisionLanguage, config: LoraConfig): VisionLangu
       ...named<ParameterSpec>(model.specs),
       lora: loraSpecs(model.specs, config) as Tree<ParameterSpec>,
     },
-    visual: (params, sight) => model.visual(adapted(params), sight),
-    logits: (params, sight, ids) => model.logits(adapted(params), sight, ids),
+    visual: (params, visionInput) => model.visual(adapted(params), visionInput),
+    logits: (params, visionInput, ids) => model.logits(adapted(params), visionInput, ids),
     entropy: (params, batch) => model.entropy(adapted(params), batch),
     loss: (params, batch) => model.loss(adapted(params), batch),
   };

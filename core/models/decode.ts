@@ -42,7 +42,7 @@ export type LayerCache<A> = {
 export type DecodeCache<A> = readonly LayerCache<A>[];
 
 /** What a step may look at. */
-export interface DecodePast {
+export interface PastKeyValues {
   /** Of the prefix, of which row b has `start[b]` positions. */
   readonly prefix: DecodeCache<Tensor>;
   /** Of the tokens since. */
@@ -69,7 +69,7 @@ export const droppedBy = ({ layers }: LlamaConfig, { visual, stages }: PrefixPyr
   pyramidCounts(layers, stages, visual).map((count) => visual - count);
 
 /** Logits of the next token of every row, and the cache that now holds what led there. */
-export interface Decoded {
+export interface DecodeOutput {
   /** `[b, v]`. */
   readonly logits_bv: Tensor;
   /** Of the prefix after a prefix, of the tokens since after a step. */
@@ -136,7 +136,7 @@ const prefillPyramid = (
  */
 export const prefill = (
   config: LlamaConfig,
-): (params: LlamaParams<Tensor>, x_btd: Tensor, lengths_b: Tensor, pyramid?: PrefixPyramid) => Decoded =>
+): (params: LlamaParams<Tensor>, x_btd: Tensor, lengths_b: Tensor, pyramid?: PrefixPyramid) => DecodeOutput =>
 (params, x_btd, lengths_b, pyramid) => {
   const [b, t] = x_btd.shape as [number, number, number];
   if (x_btd.shape.length !== 3 || lengths_b.shape.length !== 1 || lengths_b.shape[0] !== b) {
@@ -199,7 +199,7 @@ const attendPast = (
  */
 export const decodeStep = (
   config: LlamaConfig,
-): (params: LlamaParams<Tensor>, x_bd: Tensor, at_b: Tensor, past: DecodePast) => Decoded =>
+): (params: LlamaParams<Tensor>, x_bd: Tensor, at_b: Tensor, past: PastKeyValues) => DecodeOutput =>
 (params, x_bd, at_b, { prefix, tail, start, dropped = [] }) => {
   const [b, d] = x_bd.shape as [number, number], column = reshape([b, 1, 1, 1]);
   const tail_b111 = column(sub(at_b, start));

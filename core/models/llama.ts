@@ -22,7 +22,7 @@ import { layerAt, stackedSpecs } from "../stacking.ts";
 import { scope } from "../transforms/remat.ts";
 import { scan } from "../transforms/scan.ts";
 
-/** What a decoder is made of. */
+/** Configuration of a decoder. */
 export interface LlamaConfig {
   /** Rows of the embedding table. */
   readonly vocabulary: number;

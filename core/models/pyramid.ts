@@ -5,7 +5,7 @@
  * the answers, a softmax over the whole row and a mean over heads and those positions; the best are kept, in their order,
  * and every position behind them moves up. The ranking has no gradient.
  *
- * Differences: the rotary positions of a row count anew within each of the questions that share its image, as everywhere
+ * Differences: the rotary positions of a row count again within each of the questions that share its image, as everywhere
  * here; keys and values of generated tokens have the positions of the shortened rows, as in the official code.
  * Shapes: b rows, n visual tokens, q text positions and the visual one before them, s positions, d channels, h heads.
  */
@@ -16,7 +16,7 @@ import { linear } from "../nn/linear.ts";
 import { rmsNorm } from "../nn/norm.ts";
 import { rope, type RopeTables } from "../nn/rope.ts";
 import { maskedSoftmax } from "../nn/softmax.ts";
-import { greatestTokens } from "../nn/token_selection.ts";
+import { topTokens } from "../nn/token_selection.ts";
 import { matmul } from "../ops/contraction.ts";
 import { and, cast, div, equal, maximum, mul, not } from "../ops/elementwise.ts";
 import { concat, reshape, sliceAxis, transpose } from "../ops/movement.ts";
@@ -176,7 +176,7 @@ export const pyramidBlocks = <K>(
       const score_bn = scoresOf(config, tables, p, stopGradient(x), count, asked_bq, own);
       const first_bn = sliceAxis(1, 0, count),
         rest = sliceAxis(1, count, s),
-        ids = greatestTokens(next)(score_bn);
+        ids = topTokens(next)(score_bn);
       const chosen = (of: Tensor): Tensor => concat([gatherRows(first_bn(of), ids), rest(of)], 1);
       // all visual tokens are of one segment
       const segments = own === undefined ? undefined : sliceAxis(1, count - next, s)(own);

@@ -1,5 +1,5 @@
 /**
- * Rows as conversations are: text and images in any order, several conversations in one row. Where each token stands
+ * Rows as conversations are: text and images in any order, several conversations in one row. Where each token is
  * is data, so that one compiled step serves every arrangement of a length.
  * Shapes: b rows, t text tokens, m images of a row, n visual tokens of an image, s = t + m n positions, d channels.
  */

@@ -5,7 +5,7 @@
 import { pipe } from "fp-ts/lib/function.js";
 import type { Bridge } from "../bridges/bridge.ts";
 import { ConfigError } from "../errors.ts";
-import { type CrossEntropy, mappedCrossEntropy } from "../nn/loss.ts";
+import { type CrossEntropy, linearCrossEntropy } from "../nn/loss.ts";
 import { diverseTokens } from "../nn/token_selection.ts";
 import { add, div, maximum, mul } from "../ops/elementwise.ts";
 import { broadcastTo, concat, reshape, sliceAxis } from "../ops/movement.ts";
@@ -38,7 +38,7 @@ export interface VisionTower {
   readonly levels: readonly number[];
 }
 
-/** What a vision-language model is made of. */
+/** Configuration of a vision-language model. */
 export interface VisionLanguageConfig {
   /** From features to visual tokens. */
   readonly bridge: Bridge;
@@ -63,12 +63,12 @@ export interface TokenSelection {
 }
 
 /**
- * Where the visual tokens come from: stored feature levels `[i, g g, c]`, or images `[i, h, w, 3]`; and where they stand in
+ * Where the visual tokens come from: stored feature levels `[i, g g, c]`, or images `[i, h, w, 3]`; and where they are in
  * the rows. Without an arrangement every row is its image and then its text; with one, rows have as many places for images.
  * Several samples may share an image: `turns` `[b, t]`, i32, then numbers the sample of each text token from 1, the first
  * token of a row being 0. Every sample sees the image, the first token and itself, at the positions that it has alone.
  */
-export type Sight =
+export type VisionInput =
   & ({ readonly features: readonly Tensor[] } | { readonly images: Tensor })
   & {
     readonly rows?: RowArrangement;
@@ -80,16 +80,16 @@ export type Sight =
   };
 
 /** One batch for training. */
-export type VisionLanguageBatch = Sight & {
+export type VisionLanguageBatch = VisionInput & {
   /** i32 ids of the text, `[b, t]`. */
   readonly ids: Tensor;
   /** i32 labels in line with `ids`, `[b, t]`: label t is the token to be predicted at text position t, or -100. */
   readonly labels: Tensor;
 };
 
-/** Scalars beside the loss. */
+/** Scalars alongside the loss. */
 export type VisionLanguageMetrics = {
-  /** Fraction of counted tokens whose greatest logit is right. */
+  /** Fraction of counted tokens whose largest logit is right. */
   readonly accuracy: Tensor;
   /** Number of counted tokens. */
   readonly tokens: Tensor;
@@ -102,9 +102,9 @@ export interface VisionLanguage {
   /** `vision.*` (if there is a tower), `bridge.*`, then the decoder's own names. */
   readonly specs: Tree<ParameterSpec>;
   /** Visual tokens `[b, n, d]`. */
-  readonly visual: (params: Tree<Tensor>, sight: Sight) => Tensor;
+  readonly visual: (params: Tree<Tensor>, visionInput: VisionInput) => Tensor;
   /** Logits `[b, t, v]`: entry t predicts text token t, from the visual tokens and the text before it. */
-  readonly logits: (params: Tree<Tensor>, sight: Sight, ids: Tensor) => Tensor;
+  readonly logits: (params: Tree<Tensor>, visionInput: VisionInput, ids: Tensor) => Tensor;
   /** Cross entropy of every label of a batch. */
   readonly entropy: (params: Tree<Tensor>, batch: VisionLanguageBatch) => CrossEntropy;
   /**
@@ -130,7 +130,7 @@ const refuse = (got: string, expected: string, hint: string): never => {
 const selected = (
   { count, by }: TokenSelection,
   isolator: Tree<Tensor> | undefined,
-  { keep }: Sight,
+  { keep }: VisionInput,
   visual_bnd: Tensor,
 ): Tensor => {
   const ids = by === "diversity"
@@ -166,8 +166,8 @@ export const visionLanguage = (
   }
   const decoderSpecs = llamaSpecs(decoder);
   const towerSpecs = vision === undefined ? undefined : vitSpecs(vision.config);
-  const features = (params: Tree<Tensor>, sight: Sight): readonly Tensor[] => {
-    if ("features" in sight) return sight.features;
+  const features = (params: Tree<Tensor>, visionInput: VisionInput): readonly Tensor[] => {
+    if ("features" in visionInput) return visionInput.features;
     if (vision === undefined || towerSpecs === undefined) {
       throw new ConfigError({
         op: "visionLanguage",
@@ -178,72 +178,73 @@ export const visionLanguage = (
     }
     const { views } = bridge, encode = vitFeatures(vision.config, vision.levels);
     const vit = fit("vit", towerSpecs, part(params, "vision"));
-    if (views === undefined) return encode(vit, sight.images);
-    const b = sight.images.shape[0]!;
-    return encode(vit, views.of(sight.images)).map((f) => reshape([b, -1, f.shape[2]!])(f));
+    if (views === undefined) return encode(vit, visionInput.images);
+    const b = visionInput.images.shape[0]!;
+    return encode(vit, views.of(visionInput.images)).map((f) => reshape([b, -1, f.shape[2]!])(f));
   };
-  const visualOf = (bridge: Bridge) => (params: Tree<Tensor>, sight: Sight): Tensor => {
-    const all_bnd = bridge.apply(part(params, "bridge"), features(params, sight));
+  const visualOf = (bridge: Bridge) => (params: Tree<Tensor>, visionInput: VisionInput): Tensor => {
+    const all_bnd = bridge.apply(part(params, "bridge"), features(params, visionInput));
     return keep === undefined
       ? all_bnd
-      : selected(keep, isolator === 0 ? undefined : part(params, "isolator"), sight, all_bnd);
+      : selected(keep, isolator === 0 ? undefined : part(params, "isolator"), visionInput, all_bnd);
   };
   const tokensOf = ({ tokens }: Bridge): number => keep === undefined ? tokens : keep.count + isolator;
   const llamaOf = (params: Tree<Tensor>) => fit("llama", decoderSpecs, params);
-  const statesOf = (bridge: Bridge) => (params: Tree<Tensor>, sight: Sight, ids_bt: Tensor): Tensor => {
-    const llama = llamaOf(params), n = tokensOf(bridge);
-    const visual_bnd = visualOf(bridge)(params, sight), text_btd = llamaEmbed(llama, ids_bt);
-    if (sight.rows !== undefined) {
-      if (pyramid !== undefined) {
-        refuse(
-          "a pyramid, and images anywhere in rows",
-          "rows of an image and then text",
-          "leave the pyramid out",
-        );
+  const statesOf =
+    (bridge: Bridge) => (params: Tree<Tensor>, visionInput: VisionInput, ids_bt: Tensor): Tensor => {
+      const llama = llamaOf(params), n = tokensOf(bridge);
+      const visual_bnd = visualOf(bridge)(params, visionInput), text_btd = llamaEmbed(llama, ids_bt);
+      if (visionInput.rows !== undefined) {
+        if (pyramid !== undefined) {
+          refuse(
+            "a pyramid, and images anywhere in rows",
+            "rows of an image and then text",
+            "leave the pyramid out",
+          );
+        }
+        const { after, segments } = visionInput.rows;
+        const { x_bsd, source_bs, before_bt } = mixRows(text_btd, visual_bnd, after);
+        const segments_bs = segments === undefined ? undefined : rowSegments(segments, n, source_bs);
+        const states_bsd = llamaStates(decoder)(llama, x_bsd, segments_bs);
+        return gatherRows(states_bsd, before_bt);
       }
-      const { after, segments } = sight.rows;
-      const { x_bsd, source_bs, before_bt } = mixRows(text_btd, visual_bnd, after);
-      const segments_bs = segments === undefined ? undefined : rowSegments(segments, n, source_bs);
-      const states_bsd = llamaStates(decoder)(llama, x_bsd, segments_bs);
-      return gatherRows(states_bsd, before_bt);
-    }
-    if (ids_bt.shape.length !== 2 || ids_bt.shape[0] !== visual_bnd.shape[0]) {
-      throw new ConfigError({
-        op: "visionLanguage",
-        got: `ids ${show(ids_bt.shape)} beside visual tokens ${show(visual_bnd.shape)}`,
-        expected: "ids [b, t] with one row per image",
-        hint: "give every image its text",
-      });
-    }
-    const [b] = ids_bt.shape as [number, number], { turns } = sight;
-    const segments_bs = turns === undefined ? undefined : concat([full([b, n], 0, "i32"), turns], 1);
-    if (pyramid !== undefined) {
-      const t = ids_bt.shape[1]!, { labels } = sight;
-      // without labels, as at inference, the last position of the text ranks
-      const asked_bt = labels === undefined ? full([b, t], 0) : answerStarts(labels);
-      const { x_bsd, visual } = pyramidBlocks(
-        decoder,
-        llamaBlocks(decoder, llama),
-        {
-          x_bsd: concat([visual_bnd, text_btd], 1),
-          visual: n,
-          stages: pyramid,
-          asked_bq: concat([asked_bt, full([b, 1], labels === undefined ? 1 : 0)], 1),
-          ...(segments_bs === undefined ? {} : { segments: segments_bs }),
-        },
-        (segments, prefix) => (q, k, v) => [llamaAttention(decoder, segments, prefix)(q, k, v), {}],
+      if (ids_bt.shape.length !== 2 || ids_bt.shape[0] !== visual_bnd.shape[0]) {
+        throw new ConfigError({
+          op: "visionLanguage",
+          got: `ids ${show(ids_bt.shape)} alongside visual tokens ${show(visual_bnd.shape)}`,
+          expected: "ids [b, t] with one row per image",
+          hint: "give every image its text",
+        });
+      }
+      const [b] = ids_bt.shape as [number, number], { turns } = visionInput;
+      const segments_bs = turns === undefined ? undefined : concat([full([b, n], 0, "i32"), turns], 1);
+      if (pyramid !== undefined) {
+        const t = ids_bt.shape[1]!, { labels } = visionInput;
+        // without labels, as at inference, the last position of the text ranks
+        const asked_bt = labels === undefined ? full([b, t], 0) : answerStarts(labels);
+        const { x_bsd, visual } = pyramidBlocks(
+          decoder,
+          llamaBlocks(decoder, llama),
+          {
+            x_bsd: concat([visual_bnd, text_btd], 1),
+            visual: n,
+            stages: pyramid,
+            asked_bq: concat([asked_bt, full([b, 1], labels === undefined ? 1 : 0)], 1),
+            ...(segments_bs === undefined ? {} : { segments: segments_bs }),
+          },
+          (segments, prefix) => (q, k, v) => [llamaAttention(decoder, segments, prefix)(q, k, v), {}],
+        );
+        return sliceAxis(1, visual - 1, visual - 1 + t)(rmsNorm(llama.model.norm, decoder.eps)(x_bsd));
+      }
+      // The last visual token predicts text token 0, so states n - 1 .. n + t - 2 are all that the output map sees.
+      return pipe(
+        concat([visual_bnd, text_btd], 1),
+        (x_bsd) => llamaStates(decoder)(llama, x_bsd, segments_bs, n + 1),
+        sliceAxis(1, n - 1, n - 1 + ids_bt.shape[1]!),
       );
-      return sliceAxis(1, visual - 1, visual - 1 + t)(rmsNorm(llama.model.norm, decoder.eps)(x_bsd));
-    }
-    // The last visual token predicts text token 0, so states n - 1 .. n + t - 2 are all that the output map sees.
-    return pipe(
-      concat([visual_bnd, text_btd], 1),
-      (x_bsd) => llamaStates(decoder)(llama, x_bsd, segments_bs, n + 1),
-      sliceAxis(1, n - 1, n - 1 + ids_bt.shape[1]!),
-    );
-  };
+    };
   const entropyOf = (bridge: Bridge) => (params: Tree<Tensor>, batch: VisionLanguageBatch): CrossEntropy =>
-    mappedCrossEntropy(
+    linearCrossEntropy(
       llamaHead(llamaOf(params)),
       statesOf(bridge)(params, batch, batch.ids),
       batch.labels,
@@ -257,7 +258,8 @@ export const visionLanguage = (
       ...decoderSpecs,
     },
     visual: visualOf(bridge),
-    logits: (params, sight, ids) => llamaLogits(llamaOf(params), statesOf(bridge)(params, sight, ids)),
+    logits: (params, visionInput, ids) =>
+      llamaLogits(llamaOf(params), statesOf(bridge)(params, visionInput, ids)),
     entropy: entropyOf(bridge),
     loss: (params, batch) => {
       const { mean, count, correct } = entropyOf(bridge)(params, batch);

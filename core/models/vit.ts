@@ -22,7 +22,7 @@ import type { Tensor } from "../tensor.ts";
 import { scope } from "../transforms/remat.ts";
 
 /** Mean and standard deviation of each colour, of pixels from 0 to 1. */
-export interface Colours {
+export interface ChannelStatistics {
   /** Means of red, green and blue. */
   readonly mean: readonly number[];
   /** Their standard deviations. */
@@ -30,12 +30,12 @@ export interface Colours {
 }
 
 /** CLIP's normalisation (github.com/openai/CLIP, `clip.py`), in which images are given to every encoder. */
-export const clipColours: Colours = {
+export const clipStatistics: ChannelStatistics = {
   mean: [0.48145466, 0.4578275, 0.40821073],
   std: [0.26862954, 0.26130258, 0.27577711],
 };
 
-/** What a vision transformer is made of. */
+/** Configuration of a vision transformer. */
 export interface VitConfig {
   /** Image side in pixels for which the position table is made. */
   readonly resolution: number;
@@ -51,7 +51,7 @@ export interface VitConfig {
   readonly heads: number;
   /** Channels inside the perceptron; four times the width by default. */
   readonly ff?: number;
-  /** Whether a class token stands first; true by default. */
+  /** Whether a class token is first; true by default. */
   readonly classToken?: boolean;
   /** Activation of the perceptron; `quickGelu` by default, as CLIP has it. */
   readonly activation?: ActivationName;
@@ -68,8 +68,8 @@ export interface VitConfig {
    * default; `interpolate_pos_encoding` of transformers does not align them.
    */
   readonly alignCorners?: boolean;
-  /** Normalisation of the pixels that it was trained on; `clipColours` by default. Images always come in that. */
-  readonly normalisation?: Colours;
+  /** Normalisation of the pixels that it was trained on; `clipStatistics` by default. Images always come in that. */
+  readonly normalisation?: ChannelStatistics;
 }
 
 /** One block. */
@@ -183,7 +183,7 @@ const ofColours = (values: readonly number[]): Tensor =>
 // from CLIP's normalisation, in which images come, to that of the encoder
 const renormalised = ({ normalisation: to }: VitConfig, image_bhwc: Tensor): Tensor => {
   if (to === undefined) return image_bhwc;
-  const { mean, std } = clipColours;
+  const { mean, std } = clipStatistics;
   const scale = std.map((s, i) => s / to.std[i]!),
     offset = mean.map((m, i) => (m - to.mean[i]!) / to.std[i]!);
   return add(mul(image_bhwc, ofColours(scale)), ofColours(offset));

@@ -1,8 +1,8 @@
 /**
- * Who looks at what: the weights inside of attention, found in a description after it was built, so that no model has
- * to be written twice to be looked into.
+ * Attention weights, extracted from a description after it was built, so that no model has
+ * to be written twice to be inspected.
  */
-import { seenOf } from "../ops/attention.ts";
+import { visibleKeys } from "../ops/attention.ts";
 import { mul } from "../ops/elementwise.ts";
 import { matmul } from "../ops/contraction.ts";
 import { reshape, transpose } from "../ops/movement.ts";
@@ -19,7 +19,7 @@ export const attentionsOf = (roots: readonly Tensor[]): readonly Tensor<"attenti
 
 /** The weights of attention, `[b, h, q, s]`: of every query over all keys, 1 in all; 0 for a query that sees none. */
 export const attentionWeights = (node: Tensor<"attention">): Tensor => {
-  const [q, k] = node.args as [Tensor, Tensor], { scale } = node.attributes, seen = seenOf(node);
+  const [q, k] = node.args as [Tensor, Tensor], { scale } = node.attributes, seen = visibleKeys(node);
   const [b, h, n, d] = q.shape as [number, number, number, number],
     [, g, s] = k.shape as [number, number, number];
   const grouped = reshape([b, g, h / g, n, d])(q), keys = reshape([b, g, 1, s, d])(k);

@@ -1,7 +1,7 @@
 /**
  * The loss of an output map by blocks of its classes, in the manner of online softmax (Milakov and Gimelshein 2018, arXiv
  * 1805.02867) and cut cross entropy (Wijmans et al. 2024, arXiv 2411.09009): forward keeps running maxima and sums, backward
- * computes the logits of each block again.
+ * recomputes the logits of each block.
  * Shapes: n labels, d channels, v classes, b classes of a block.
  */
 import { pullback } from "../grad.ts";
@@ -56,22 +56,22 @@ const blocksOf = (rows: Leaves, count: number): Blocks => {
   };
 };
 
-/** What is known of the logits so far, each `[n]`. */
+/** Facts about the logits so far, each `[n]`. */
 type Running = {
-  /** Greatest logit, or the least number where none is greater. */
+  /** Largest logit, or the least number where none is greater. */
   readonly shift: Tensor;
   /** Sum of the exponentials of logits less `shift`. */
   readonly total: Tensor;
   /** The label's logit, 0 before its block. */
   readonly picked: Tensor;
-  /** Greatest logit. */
+  /** Largest logit. */
   readonly top: Tensor;
   /** Its class. */
   readonly best: Tensor;
 };
 
 /** The least shift: a finite one, as infinities less infinities are no numbers. */
-const LEAST = -1e38;
+const MINIMUM = -1e38;
 
 /** Where among classes from `at` on the label is, `[n, b]`. */
 const hitsOf = (labels_n: Tensor, at: Tensor, classes: number): Tensor =>
@@ -79,7 +79,7 @@ const hitsOf = (labels_n: Tensor, at: Tensor, classes: number): Tensor =>
 
 const withBlock = (so: Running, x_nb: Tensor, labels_n: Tensor, at: Tensor): Running => {
   const column = reshape([-1, 1]), own = max({ axes: [-1] })(x_nb), better = less(so.top, own);
-  const shift = maximum(so.shift, minimum(own, -LEAST));
+  const shift = maximum(so.shift, minimum(own, -MINIMUM));
   const here = sum({ axes: [-1] })(exp(sub(x_nb, column(shift))));
   const hit = hitsOf(labels_n, at, x_nb.shape[1]!);
   return {
@@ -95,7 +95,7 @@ const forward = (map: LinearParams<Tensor>, x_nd: Tensor, labels_n: Tensor, coun
   const [rows, whole] = partition(map), { stack, rest, end, size } = blocksOf(rows, count);
   const n = labels_n.shape;
   const start: Running = {
-    shift: full(n, LEAST),
+    shift: full(n, MINIMUM),
     total: full(n, 0),
     picked: full(n, 0),
     top: full(n, -Infinity),
@@ -126,7 +126,7 @@ type Residuals = {
 
 const backward = ({ map, x_nd, labels_n, normaliser }: Residuals, ct_n: Tensor, count: number) => {
   const [rows, whole] = partition(map), { stack, rest, end, size } = blocksOf(rows, count);
-  const column = reshape([-1, 1]), finite = column(maximum(normaliser, LEAST));
+  const column = reshape([-1, 1]), finite = column(maximum(normaliser, MINIMUM));
   const names = Object.keys(rows), shared = Object.keys(whole);
   /** Cotangents of the states, of what is the same for all classes, and of the rows of a block. */
   const ofBlock = (block: Leaves, at: Tensor) => {
@@ -164,7 +164,7 @@ const backward = ({ map, x_nd, labels_n, normaliser }: Residuals, ct_n: Tensor, 
 
 /**
  * For states `[n, d]` and labels `[n]`: `log(sum(e^logits)) - logits[label]`, `[n]`, and the first class whose logit is
- * greatest, i32 `[n]`, by `count` blocks of classes. A label outside the classes has a logit of 0.
+ * largest, i32 `[n]`, by `count` blocks of classes. A label outside the classes has a logit of 0.
  */
 export const blockwiseLoss = (
   map: LinearParams<Tensor>,

@@ -1,7 +1,7 @@
 /**
  * Dropout (Srivastava et al. 2014): each element is kept with probability `1 - rate` and scaled by `1 / (1 - rate)`,
  * or is zero. Which are kept is a function of the key alone (counter-based bits), so that forward pass, recomputation
- * and backward pass drop the same ones, on every device. The key is data: a compiled step draws anew each step.
+ * and backward pass drop the same ones, on every device. The key is data: a compiled step draws again each step.
  */
 import { ConfigError } from "../errors.ts";
 import { add, cast, less, mul, select, zerosLike } from "../ops/elementwise.ts";
@@ -38,7 +38,7 @@ export const foldIn = (key: Tensor): (n: Tensor) => Tensor => (n: Tensor): Tenso
  * Drops elements with probability `rate`, 0 to 1, by the bits of a key (u32 `[2]`). Data-last.
  *
  * Under `vmap`, a key that is the same for all drops the same elements of every example, and keys of their own
- * (mapped, `[n, 2]`) drop as many calls would. In `scan`, fold the turn's number or a slice into the key.
+ * (mapped, `[n, 2]`) drop as many calls would. In `scan`, fold the iteration's number or a slice into the key.
  *
  * ```ts
  * import { dropout, f32, foldIn, input, interpret, ndarray } from "@chain-of-sight/core";

@@ -24,7 +24,7 @@ export type LinearParams<A> = {
   readonly lora_scale?: A;
 };
 
-/** What a linear map is made of. */
+/** Configuration of a linear map. */
 export interface LinearConfig {
   /** Length of the last axis of the argument. */
   readonly from: number;

@@ -15,7 +15,7 @@ import { blockwiseLoss } from "./blockwise_loss.ts";
 import { linear, type LinearParams } from "./linear.ts";
 import { logSoftmax, logsumexp } from "./softmax.ts";
 
-/** What the cross entropy of a batch gives. */
+/** Result of the cross entropy of a batch. */
 export interface CrossEntropy {
   /** Mean over the labels that count, `[]`; 0 where none does. */
   readonly mean: Tensor;
@@ -23,7 +23,7 @@ export interface CrossEntropy {
   readonly count: Tensor;
   /** Loss of every label, `[...]`; 0 where it does not count. */
   readonly perToken: Tensor;
-  /** Whether the greatest logit is the label's, `[...]` f32; 0 where it does not count. */
+  /** Whether the largest logit is the label's, `[...]` f32; 0 where it does not count. */
   readonly correct: Tensor;
 }
 
@@ -32,7 +32,7 @@ export const IGNORED: number = -100;
 
 /**
  * Cross entropy of logits `[..., v]` against i32 labels `[...]`; a label of `ignore` (or outside the classes) does
- * not count. The label's logit is summed out of a comparison, so no one-hot array stands in memory.
+ * not count. The label's logit is summed out of a comparison, so no one-hot array is in memory.
  * @throws {ShapeError} if the labels do not have the leading axes of the logits.
  */
 export const crossEntropy = (logits: Tensor, labels: Tensor, ignore: number = IGNORED): CrossEntropy =>
@@ -52,7 +52,7 @@ export const crossEntropy = (logits: Tensor, labels: Tensor, ignore: number = IG
     return counted(sub(logsumexp()(logits), picked), argmax()(logits), labels, v, ignore);
   });
 
-/** The cross entropy from each label's loss and the class of the greatest logit. */
+/** The cross entropy from each label's loss and the class of the largest logit. */
 const counted = (
   loss: Tensor,
   best: Tensor,
@@ -70,15 +70,15 @@ const counted = (
   };
 };
 
-/** Most logits that are stored at once, 256 MiB of f16: computing those of each block again takes longer than memory. */
-const MOST_LOGITS = 2 ** 27;
+/** Maximum logits that are stored at once, 256 MiB of f16: recomputing those of each block takes longer than memory. */
+const MAX_LOGITS = 2 ** 27;
 
 /** Fewer classes than this make products of few columns. */
-const FEWEST_CLASSES = 1024;
+const MIN_CLASSES = 1024;
 
-/** Blocks of classes in which {@link mappedCrossEntropy} reads an output map; 1 where all logits are few. */
+/** Blocks of classes in which {@link linearCrossEntropy} reads an output map; 1 where all logits are few. */
 const lossBlocks = (labels: number, classes: number): number =>
-  Math.max(1, Math.min(Math.ceil(labels * classes / MOST_LOGITS), Math.floor(classes / FEWEST_CLASSES)));
+  Math.max(1, Math.min(Math.ceil(labels * classes / MAX_LOGITS), Math.floor(classes / MIN_CLASSES)));
 
 /**
  * Cross entropy of the logits `linear(map)(states)`, states `[..., d]`, against labels `[...]`. Where logits are many,
@@ -86,7 +86,7 @@ const lossBlocks = (labels: number, classes: number): number =>
  * memory: what is stored is one number a label, the logarithm of the sum over classes. `blocks` follows from the sizes.
  * @throws {ShapeError} if the labels do not have the leading axes of the states.
  */
-export const mappedCrossEntropy = (
+export const linearCrossEntropy = (
   map: LinearParams<Tensor>,
   states: Tensor,
   labels: Tensor,

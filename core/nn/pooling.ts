@@ -37,7 +37,7 @@ const seen = (size: Sides, { stride = size, padding = 0 }: PoolOptions, border: 
     );
 };
 
-/** Greatest of every window: `[b, h, w, c]` to `[b, y, x, c]`. Ties share the gradient; NaN wins. Data-last. */
+/** Largest of every window: `[b, h, w, c]` to `[b, y, x, c]`. Ties share the gradient; NaN wins. Data-last. */
 export const maxPool2d = (size: Sides, options: PoolOptions = {}): (x_bhwc: Tensor) => Tensor =>
 (
   x_bhwc: Tensor,
@@ -63,7 +63,7 @@ const covers = (from: number, to: number): Tensor => {
   return and(less(sub(start, 1), i), less(i, stop));
 };
 
-/** How the values of an interval become one: `outside` stands for all others. */
+/** How the values of an interval become one: `outside` represents all others. */
 interface Fold {
   readonly outside: number;
   readonly over: (x_btnr: Tensor, covered_1tn1: Tensor) => Tensor;
@@ -105,7 +105,7 @@ export const adaptiveAveragePool2d: (size: Sides) => (x_bhwc: Tensor) => Tensor 
   },
 );
 
-/** Greatest over as many intervals as asked for: `[b, h, w, c]` to `[b, y, x, c]`. Data-last. */
+/** Largest over as many intervals as asked for: `[b, h, w, c]` to `[b, y, x, c]`. Data-last. */
 export const adaptiveMaxPool2d: (size: Sides) => (x_bhwc: Tensor) => Tensor = adaptive(
   "adaptiveMaxPool2d",
   { outside: -Infinity, over: max({ axes: [2] }) },

@@ -66,7 +66,7 @@ export const geometric = (ratio: number, n: number): Tensor => {
 const TURN = [6.28125, 0.0019353032112121582, 3.9682601625e-9] as const;
 
 /** An angle in radians less its whole turns: devices evaluate sine and cosine well only near 0. */
-export const withinTurn = (angle: Tensor): Tensor => {
+export const reduceAngle = (angle: Tensor): Tensor => {
   const turns = floor(add(mul(angle, 1 / (2 * Math.PI)), 0.5));
   return TURN.reduce((rest, part) => sub(rest, mul(turns, part)), angle);
 };
@@ -131,7 +131,7 @@ export const ropeTables = (t: number, d: number, options: RopeOptions = {}): Rop
       position,
       reshape([1, d / 2])(ropeFrequencies(d, theta, scaling, lengthOf(t, options))),
     );
-    const near = withinTurn(angle_te);
+    const near = reduceAngle(angle_te);
     return { cos_te: cos(near), sin_te: sin(near) };
   });
 

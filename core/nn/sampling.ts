@@ -1,6 +1,6 @@
 /**
  * Choosing the next token from logits, on the device, so that only its number need be read.
- * Sampling is a race of exponential clocks (the Gumbel-max trick): the greatest of `logit - log(E)` with E standard
+ * Sampling is a race of exponential clocks (the Gumbel-max trick): the largest of `logit - log(E)` with E standard
  * exponential falls on token v with the probability softmax gives it. What top-k (Fan et al. 2018) and the nucleus of
  * top-p (Holtzman et al. 2020, arXiv 1904.09751) leave is all above a threshold, which is found by bisection: no
  * sorting of the vocabulary. The settings are data: one program serves all of them.
@@ -20,13 +20,13 @@ export interface Sampling {
   /** Only the k most probable tokens, and those equal to the last of them, i32, at least 1. */
   readonly topK: Tensor;
   /**
-   * Of those, only the fewest most probable ones that hold this share of the probability, f32; 1 keeps all. Among equals
+   * Of those, only the minimum number of most probable ones that hold this share of the probability, f32; 1 keeps all. Among equals
    * the first ones are kept.
    */
   readonly topP: Tensor;
 }
 
-/** Below the greatest logit by so much, a token is never drawn: its probability is under e^-100. */
+/** Below the largest logit by so much, a token is never drawn: its probability is under e^-100. */
 const REACH = 100;
 
 /** Halvings of {@link REACH}: fewer than 1e-6 remain, the spacing of f32 numbers near 10. */
@@ -43,7 +43,7 @@ export const exponential = (shape: Shape): (key: Tensor) => Tensor => (key: Tens
 };
 
 /**
- * The greatest threshold found in `[low, high]` at which the elements that reach it are still enough, and the least at
+ * The largest threshold found in `[low, high]` at which the elements that reach it are still enough, and the least at
  * which they are not.
  */
 const bisect = (
@@ -57,7 +57,7 @@ const bisect = (
   }, [low, high]);
 
 /**
- * The greatest index below which some elements are still not enough, f32 `[b, 1]`, found bit by bit.
+ * The largest index below which some elements are still not enough, f32 `[b, 1]`, found bit by bit.
  * @param short - whether the elements below an index are too few.
  */
 const lastShort = (v: number, short: (index: Tensor) => Tensor, zero: Tensor): Tensor =>
@@ -90,7 +90,7 @@ export const nucleus = (scaled_bv: Tensor, { topK, topP }: Omit<Sampling, "tempe
 /** A token of every row drawn with a key (u32 `[2]`), i32 `[b]`. Data-last in the logits. */
 export const sample =
   (settings: Sampling, key: Tensor): (logits_bv: Tensor) => Tensor => (logits_bv: Tensor): Tensor => {
-    // the greatest logit becomes 0, so that no temperature can make it infinite
+    // the largest logit becomes 0, so that no temperature can make it infinite
     const top = max({ axes: [-1], keep: true })(logits_bv);
     const scaled_bv = div(sub(logits_bv, top), settings.temperature);
     const raced_bv = sub(scaled_bv, log(exponential(logits_bv.shape)(key)));

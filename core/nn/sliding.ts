@@ -1,4 +1,4 @@
-/** Windows that slide over axes: what convolution and pooling look through. Movement alone. */
+/** Sliding windows over axes (unfold), the base of convolution and pooling. Movement only. */
 import { ConfigError } from "../errors.ts";
 import { broadcastTo, pad, permute, reshape, sliceAxis } from "../ops/movement.ts";
 import { axisOf, show } from "../shape.ts";

@@ -1,5 +1,5 @@
 /**
- * Softmax and its kin, shifted so that nothing overflows. They do not depend on the shift, so it is the greatest
+ * Softmax and its kin, shifted so that nothing overflows. They do not depend on the shift, so it is the largest
  * element rounded up: `ceil` has no derivative, and the backward pass need not walk through the maximum.
  */
 import { expectFloat } from "../ops/make.ts";
@@ -20,7 +20,7 @@ export const softmax = (axis = -1): (x: Tensor) => Tensor => (x: Tensor): Tensor
     return div(e, sum({ axes, keep: true })(e));
   });
 
-/** The score of what may not be seen: its exponential is 0 beside any other. */
+/** The score of what may not be seen: its exponential is 0 alongside any other. */
 const hidden = (x: Tensor): number => x.dtype === "f16" ? -65504 : -1e30;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Which of many tokens are kept: indices, which carry no gradient; that of what is kept flows through the rows they read.
+ * Token selection: indices of the kept tokens carry no gradient; the gradient flows through the gathered rows.
  * Shapes: b rows, n tokens, k kept tokens, d channels.
  */
 import { ConfigError } from "../errors.ts";
@@ -27,11 +27,11 @@ const checkCount = (op: string, k: number, x: Tensor): void => {
 };
 
 /**
- * Indices, i32 `[b, k]` ascending, of the tokens with the greatest scores `[b, n]`; of equal scores the first. Data-last.
+ * Indices, i32 `[b, k]` ascending, of the tokens with the largest scores `[b, n]`; of equal scores the first. Data-last.
  * @throws {ConfigError} for a k below 1 or above n.
  */
-export const greatestTokens = (k: number): (score_bn: Tensor) => Tensor => (score_bn: Tensor): Tensor => {
-  checkCount("greatestTokens", k, score_bn);
+export const topTokens = (k: number): (score_bn: Tensor) => Tensor => (score_bn: Tensor): Tensor => {
+  checkCount("topTokens", k, score_bn);
   return sort()(topK(k)(stopGradient(score_bn)).indices);
 };
 

@@ -1,4 +1,4 @@
-/** Work along one axis: it goes last, something happens there, and it goes back. */
+/** Moves an axis to the last position and back, for operations along one axis. */
 import { axisOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { permute } from "./movement.ts";

@@ -1,4 +1,4 @@
-/** Arrangements: movement that follows from the primitives. */
+/** Layout operations composed from the movement primitives: squeeze, tile, roll, split, triangles. */
 import { ShapeError } from "../errors.ts";
 import { axisOf, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -101,7 +101,7 @@ export const padWith =
     }, x);
   };
 
-/** Whether row and column of the last two axes lie on or below the diagonal moved `shift` columns to the right. */
+/** Whether row and column of the last two axes are on or below the diagonal moved `shift` columns to the right. */
 const onOrBelow = (x: Tensor, shift: number): Tensor => {
   const [m, n] = x.shape.slice(-2) as [number, number];
   return less(iota([1, n], 1), add(iota([m, 1], 0), shift + 1));

@@ -145,7 +145,7 @@ const grouped = (q: Tensor, k: Tensor) => {
 const wide = ({ op, args }: Tensor<AttentionOp>): Tensor[] => args.slice(0, operands[op]).map(cast("f32"));
 
 /** Where queries see keys, which broadcasts to `[b, g, r, q, s]`; undefined where all see all. */
-export const seenOf = (node: Tensor<AttentionOp>): Tensor | undefined => {
+export const visibleKeys = (node: Tensor<AttentionOp>): Tensor | undefined => {
   const z = sizesOf(node.args[0]!, node.args[1]!), table = segmentsOf(node);
   const past = node.attributes.causal
     ? lessEqual(iota([1, z.s], 1), add(iota([z.q, 1], 0), z.s - z.q))
@@ -158,7 +158,7 @@ export const seenOf = (node: Tensor<AttentionOp>): Tensor | undefined => {
 
 /** Scaled scores `[b, g, r, q, s]` of f32 operands, far below any other where a query may not look. */
 const scoresOf = (node: Tensor<AttentionOp>, q: Tensor, k: Tensor): Tensor => {
-  const { queries, keys } = grouped(q, k), seen = seenOf(node);
+  const { queries, keys } = grouped(q, k), seen = visibleKeys(node);
   const scores = mul(matmul(transpose(keys(k)))(queries(q)), node.attributes.scale);
   return seen === undefined ? scores : select(seen, scores, -1e30);
 };
@@ -291,7 +291,7 @@ export const attentionRecords: { readonly [P in AttentionOp]: TupleRecord<P> } =
 };
 
 /** What memory-efficient attention gives. */
-export interface Attended {
+export interface AttentionResult {
   /** `[b, h, q, d]`. */
   readonly values: Tensor;
   /** Logarithm of the sum of exponentials of each query's scores, `[b, h, q]`. */
@@ -308,7 +308,7 @@ export const attend = (
   v: Tensor,
   attributes: AttentionAttributes,
   segments?: Tensor,
-): Attended => {
+): AttentionResult => {
   const table = segments === undefined ? undefined : segmentTable(segments);
   const node = make(attentionRecords.attention, [q, k, v, ...given(table)], attributes);
   return { values: resultAt(node, 0), logNormaliser: resultAt(node, 1) };

@@ -48,7 +48,7 @@ const callRecord: TupleRecord<"call"> = {
     });
     return results.map(({ shape, dtype }) => ({ shape, dtype }));
   },
-  // its body's, which whoever counts adds
+  // its body's, which whatever counts adds
   flops: () => 0,
   laws: [],
 };
@@ -59,7 +59,7 @@ const resultRecord: OpRecord<"result"> = {
   family: "call",
   arity: 1,
   summary:
-    "one result of a node with several: a scan's carries after the last turn, then its stacked results",
+    "one result of a node with several: a scan's carries after the last iteration, then its stacked results",
   infer: ([of], { index }) =>
     of!.results?.[index] ?? refuse(`result ${index} of ${of!.op}`, "a result of a node with several"),
   reference: () => refuse("a result by itself", "the node that it is a result of"),

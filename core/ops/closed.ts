@@ -1,7 +1,7 @@
 /**
  * Closed functions: graphs over numbered parameters that read nothing else. Parameters are known by role and number,
  * so that equal functions are one object, whatever they were traced from; and as a closed function has no free tensor,
- * parameters of one never meet those of another: whoever uses a function replaces all its parameters at once.
+ * parameters of one never meet those of another: whatever uses a function replaces all its parameters at once.
  */
 import { TreeError } from "../errors.ts";
 import { isGiven, type Tensor, topological } from "../tensor.ts";
@@ -11,7 +11,7 @@ import { textHash } from "../text_hash.ts";
 export class ClosedFunction {
   /** What it is applied to, in order. */
   readonly parameters: readonly Tensor[];
-  /** What it computes, in order. */
+  /** Its computation, in order. */
   readonly results: readonly Tensor[];
   /** A number of its own. */
   readonly id: number;
@@ -26,7 +26,7 @@ export class ClosedFunction {
     this.rank = textHash(`${parameters.map((t) => t.rank)};${results.map((t) => t.rank)}`);
   }
 
-  /** What nodes are told apart by. */
+  /** What nodes are distinguished by. */
   toJSON(): number {
     return this.id;
   }

@@ -22,7 +22,7 @@ const unique = (names: readonly string[]): string[] => [...new Set(names)];
 const minus = (a: readonly string[], b: readonly string[]): string[] => a.filter((n) => !b.includes(n));
 const both = (a: readonly string[], b: readonly string[]): string[] => a.filter((n) => b.includes(n));
 
-/** Names of one operand; an ellipsis stands for axes named by their place from the end: `.1` is its last. */
+/** Names of one operand; an ellipsis represents axes named by their place from the end: `.1` is its last. */
 const namesOf = (pattern: string, term: string, rank: number): string[] => {
   const [before, after, ...more] = term.split("...");
   if (more.length > 0 || !/^[A-Za-z]*$/.test(before! + (after ?? ""))) {
@@ -102,7 +102,7 @@ const pair = (a: Named, b: Named, keep: readonly string[]): Named => {
 
 /**
  * Sum of products by a pattern: `einsum("bhqd,bhkd->bhqk")(q, k)`. A name that is not in the result is summed over, a
- * name twice in one operand takes the diagonal, `...` stands for any leading axes, which broadcast. Without `->` the
+ * name twice in one operand takes the diagonal, `...` represents any leading axes, which broadcast. Without `->` the
  * result has the names that occur once, in alphabetical order. Operands are multiplied from the first to the last.
  * @throws {ShapeError} for a pattern that does not fit the operands.
  */

@@ -1,6 +1,6 @@
 /** Elementwise primitives: one number in each place from the numbers in the same place. */
 import { type NdArray, ndarray } from "../array.ts";
-import { type DType, heldAs, isFloat, referenceData } from "../dtype.ts";
+import { type DType, isFloat, referenceData, toDType } from "../dtype.ts";
 import { DTypeError } from "../errors.ts";
 import { broadcast, sizeOf } from "../shape.ts";
 import { type Empty, is, type OpName, type Tensor } from "../tensor.ts";
@@ -60,7 +60,7 @@ const NUMBERS: readonly DType[] = [...SIGNED, "u32"];
 const ANY: readonly DType[] = [...NUMBERS, "bool"];
 
 /** Rounds a float64 result to what an element type holds; f32 stays float64. */
-const store = (dtype: DType, x: number): number => dtype === "f32" ? x : heldAs(dtype, x);
+const store = (dtype: DType, x: number): number => dtype === "f32" ? x : toDType(dtype, x);
 
 const evaluate = (f: (...x: number[]) => number, args: readonly NdArray[], node: Tensor): NdArray => {
   const n = sizeOf(node.shape);
@@ -127,7 +127,7 @@ export const unaryRecords: { readonly [P in UnaryOp]: OpRecord<P> } = {
   neg: unary("neg", "-x", (x) => -x, (_x, _y, ct) => neg(ct), SIGNED, ["involution", "linear"]),
   abs: unary("abs", "|x|", Math.abs, (x, _y, ct) => mul(ct, sign(x)), SIGNED, ["idempotent"]),
   sign: unary("sign", "-1, 0 or 1", Math.sign, none, SIGNED, ["idempotent"]),
-  floor: unary("floor", "greatest integer not above x", Math.floor, none, FLOATS, ["idempotent"]),
+  floor: unary("floor", "largest integer not above x", Math.floor, none, FLOATS, ["idempotent"]),
   ceil: unary("ceil", "least integer not below x", Math.ceil, none, FLOATS, ["idempotent"]),
   exp: unary("exp", "e^x", Math.exp, (_x, y, ct) => mul(ct, y)),
   log: unary("log", "natural logarithm", Math.log, (x, _y, ct) => div(ct, x)),
@@ -304,7 +304,7 @@ export const castRecord: OpRecord<"cast"> = {
 const un = <P extends UnaryOp>(name: P) => (x: Tensor): Tensor<P> =>
   make(unaryRecords[name] as OpRecord<P>, [x], {} as never);
 
-/** Wraps numbers so that they take the dtype of the tensors beside them, and broadcasts all to one shape. */
+/** Wraps numbers so that they take the dtype of the tensors alongside them, and broadcasts all to one shape. */
 const together = (op: string, operands: readonly Operand[], like: Tensor): Tensor[] => {
   const ts = operands.map((x) => typeof x === "number" ? constant(x, like.dtype, op) : x);
   const shape = ts.reduce<readonly number[]>((s, t) => broadcast(op, s, t.shape), []);
@@ -337,7 +337,7 @@ export const neg: (x: Tensor) => Tensor = un("neg");
 export const abs: (x: Tensor) => Tensor = un("abs");
 /** -1, 0 or 1. */
 export const sign: (x: Tensor) => Tensor = un("sign");
-/** Greatest integer not above x. */
+/** Largest integer not above x. */
 export const floor: (x: Tensor) => Tensor = un("floor");
 /** Least integer not below x. */
 export const ceil: (x: Tensor) => Tensor = un("ceil");

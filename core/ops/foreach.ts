@@ -1,6 +1,6 @@
 /**
  * Multi-tensor primitives (PyTorch's `_foreach` functions, Apex's `multi_tensor_apply`): a function of numbers at every
- * place of many tensors as one node. Devices let the tensors lie side by side and run over all of them in one kernel.
+ * place of many tensors as one node. Devices store the tensors contiguously and run one kernel over all of them.
  */
 import { type NdArray, ndarray } from "../array.ts";
 import { referenceData } from "../dtype.ts";

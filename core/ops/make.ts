@@ -1,7 +1,7 @@
 /** Builds a checked node from a record: the only way constructors make descriptions. */
 import { DTypeError, ShapeError } from "../errors.ts";
 import { type Form, intern, isTensor, type OpAttributes, type OpName, type Tensor } from "../tensor.ts";
-import { type DType, heldAs, isFloat, unheld } from "../dtype.ts";
+import { cannotHold, type DType, isFloat, toDType } from "../dtype.ts";
 import type { Law, OpRecord, TupleRecord } from "./record.ts";
 
 /** Checks arguments by the record's rules and interns the node. */
@@ -34,7 +34,7 @@ export const make = <P extends OpName>(
   return intern(record.name, args, attributes, own.shape, own.dtype, isCommutative(record), results);
 };
 
-/** What stands for the shape and element type of a node with several results. */
+/** What represents the shape and element type of a node with several results. */
 const NO_FORM: Form = { shape: [], dtype: "f32" };
 
 const isCommutative = ({ laws }: { readonly laws: readonly Law[] }): boolean => laws.includes("commutative");
@@ -75,7 +75,7 @@ export const sameDType = (op: string, a: Tensor, b: Tensor): void => {
 
 /** A number as an element type holds it; an op that takes a number passes its own name. */
 export const literalOf = (op: string, value: number, dtype: DType): number => {
-  const expected = unheld(dtype, value);
+  const expected = cannotHold(dtype, value);
   if (expected !== undefined) {
     throw new DTypeError({
       op,
@@ -87,7 +87,7 @@ export const literalOf = (op: string, value: number, dtype: DType): number => {
     });
   }
   // integers have one zero
-  return isFloat(dtype) ? heldAs(dtype, value) : value + 0;
+  return isFloat(dtype) ? toDType(dtype, value) : value + 0;
 };
 
 /** Element types of real numbers. */

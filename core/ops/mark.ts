@@ -1,4 +1,4 @@
-/** Marks: primitives that are their first argument and compute nothing. */
+/** Marks: identity primitives that carry information for transforms and the scheduler. */
 import type { OpName, Tensor } from "../tensor.ts";
 import { make } from "./make.ts";
 import type { OpRecord } from "./record.ts";
@@ -29,7 +29,7 @@ export const markRecords: { readonly [P in MarkOp]: OpRecord<P> } = {
 export const copy = (name: string): (x: Tensor) => Tensor<"copy"> => (x: Tensor): Tensor<"copy"> =>
   make(markRecords.copy, [x], { name });
 
-/** `x`, as a node of its own that comes after `token`: what is computed from it is computed again, and late. */
+/** `x`, as a node of its own that comes after `token`: what is computed from it is recomputed, and late. */
 export const after = (token: Tensor): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
   make(markRecords.after, [x, token], {});
 

@@ -1,4 +1,4 @@
-/** Movement: the same numbers in other places. None computes; the compiler turns them into index arithmetic. */
+/** Movement primitives: rearranged elements. None of them computes; the compiler turns them into index arithmetic. */
 import { type NdArray, ndarray } from "../array.ts";
 import { ShapeError } from "../errors.ts";
 import { axisOf, equals, type Shape, show, sizeOf, stridesOf } from "../shape.ts";

@@ -6,7 +6,7 @@ import { recordOf, records } from "./table.ts";
 const arityText = (arity: number, optional: number): string =>
   arity < 0 ? "1 or more" : optional === 0 ? String(arity) : `${arity} or ${arity + optional}`;
 
-/** Text that may stand in a cell: a bar would end it. */
+/** Text that may be in a cell: a bar would end it. */
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 
 const derivativeText = (op: OpName): string => {

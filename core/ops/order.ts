@@ -16,19 +16,19 @@ import { iota } from "./source.ts";
 
 /** Direction of an order. */
 export interface OrderOptions {
-  /** Greatest first; false by default. */
+  /** Largest first; false by default. */
   readonly descending?: boolean;
 }
 
 /** The first few of an order, with their places. */
 export interface TopK {
-  /** The elements, greatest (or least) first; the axis has length k. */
+  /** The elements, largest (or least) first; the axis has length k. */
   readonly values: Tensor;
   /** Their indices along the axis, i32. */
   readonly indices: Tensor;
 }
 
-/** Whether a stands before b, and whether neither does, in ascending order. */
+/** Whether a precedes b, and whether neither does, in ascending order. */
 const compare = (a: Tensor, b: Tensor): { readonly before: Tensor; readonly tie: Tensor } =>
   isFloat(a.dtype)
     ? {
@@ -47,7 +47,7 @@ const ranks = (x: Tensor, descending: boolean): Tensor => {
   return sum({ axes: [-1] })(cast("i32")(or(before, earlier)));
 };
 
-/** From the ranks of the last axis: for each of the first k ranks, the value that stands there. */
+/** From the ranks of the last axis: for each of the first k ranks, the value that exists. */
 const atRanks = (rank: Tensor, k: number) => (x: Tensor): Tensor => {
   const n = rank.shape.at(-1)!, lead = rank.shape.slice(0, -1), wide = [...lead, k, n];
   const across = (t: Tensor) => broadcastTo(wide)(reshape([...lead, 1, n])(t));
@@ -71,7 +71,7 @@ export const argsort =
   };
 
 /**
- * The k greatest along an axis (the last by default), greatest first; the least with `descending: false`. The
+ * The k largest along an axis (the last by default), largest first; the least with `descending: false`. The
  * gradient goes to the chosen elements. Data-last.
  * @throws {ShapeError} if the axis has fewer than k elements.
  */

@@ -1,4 +1,4 @@
-/** The record of a primitive: everything that is known about it, in one place. */
+/** The record of a primitive: shape rule, reference, derivative, decomposition, cost and laws. */
 import type { NdArray } from "../array.ts";
 import type { Form, OpAttributes, OpName, Tensor, TupleOp } from "../tensor.ts";
 
@@ -20,11 +20,11 @@ export type Family =
 /** Algebraic facts that rewrites and property tests may use. */
 export type Law = "commutative" | "associative" | "idempotent" | "involution" | "linear";
 
-/** What the record of any primitive holds. */
+/** Contents of the record of any primitive. */
 export interface RecordHead<P extends OpName> {
   /** The primitive. */
   readonly name: P;
-  /** The file it stands in. */
+  /** The file it is in. */
   readonly family: Family;
   /** Number of arguments; -1 is one or more. */
   readonly arity: number;
@@ -32,7 +32,7 @@ export interface RecordHead<P extends OpName> {
   readonly optional?: number;
   /** One line for the op table. */
   readonly summary: string;
-  /** Floating-point operations of one evaluation. */
+  /** FLOPs of one evaluation. */
   readonly flops: (node: Tensor<P>) => number;
   /** What holds of it. */
   readonly laws: readonly Law[];

@@ -78,7 +78,7 @@ export const reduceRecords: { readonly [P in ReduceOp]: OpRecord<P> } = {
   ),
   max: record(
     "max",
-    "greatest over axes",
+    "largest over axes",
     ([x], node) => fold(x!, node.attributes.axes, node.dtype, -Infinity, (a, v) => Math.max(a, v)),
     (node, ct) => {
       const x = node.args[0]!, axes = node.attributes.axes;
@@ -91,7 +91,7 @@ export const reduceRecords: { readonly [P in ReduceOp]: OpRecord<P> } = {
   ),
   argmax: record(
     "argmax",
-    "index of the first greatest",
+    "index of the first largest",
     ([x], node) => {
       const best = new Map<number, number>();
       return fold(x!, node.attributes.axes, "i32", 0, (a, v, at, slot) => {
@@ -132,10 +132,10 @@ const reduce = (name: ReduceOp) => (options: ReduceOptions = {}) => (x: Tensor):
 
 /** Sum over axes; data-last. */
 export const sum: (options?: ReduceOptions) => (x: Tensor) => Tensor = reduce("sum");
-/** Greatest over axes; data-last. */
+/** Largest over axes; data-last. */
 export const max: (options?: ReduceOptions) => (x: Tensor) => Tensor = reduce("max");
 
-/** Index of the first greatest element along an axis (the last by default), as i32; data-last. */
+/** Index of the first largest element along an axis (the last by default), as i32; data-last. */
 export const argmax = (axis = -1, keep = false): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
   reduce("argmax")({ axes: [axis], keep })(x);
 

@@ -9,15 +9,15 @@ import { ClosedFunction, idsOf, oneFunction } from "./closed.ts";
 import { make } from "./make.ts";
 import type { TupleRecord } from "./record.ts";
 
-/** What a body is made of. */
+/** Configuration of a body. */
 export interface ScanParts {
-  /** Parameters for what each turn hands to the next. */
+  /** Parameters for what each iteration hands to the next. */
   readonly carries: readonly Tensor[];
   /** Parameters for this turn's slices of the stacked operands. */
   readonly slices: readonly Tensor[];
-  /** Parameters for the operands that are the same in every turn. */
+  /** Parameters for the operands that are the same in every iteration. */
   readonly constants: readonly Tensor[];
-  /** What the next turn is given: one for each carry, of its shape and element type. */
+  /** Inputs of the next iteration: one for each carry, of its shape and element type. */
   readonly next: readonly Tensor[];
   /** What this turn adds to the stacked results. */
   readonly ys: readonly Tensor[];
@@ -62,7 +62,8 @@ export const scanRecord: TupleRecord<"scan"> = {
   name: "scan",
   family: "scan",
   arity: -1,
-  summary: "a body applied `length` times: carries go from turn to turn, slices come from stacked operands",
+  summary:
+    "a body applied `length` times: carries go from iteration to iteration, slices come from stacked operands",
   infer: (args, { body, length }) => {
     const { parameters } = body, stacked = body.carries.length;
     if (args.length !== parameters.length) refuse(`${args.length} operands`, String(parameters.length));
@@ -79,7 +80,7 @@ export const scanRecord: TupleRecord<"scan"> = {
       dtype,
     }));
   },
-  // its body's, which whoever counts adds for every turn
+  // its body's, which whatever counts adds for every iteration
   flops: () => 0,
   laws: [],
 };

@@ -41,13 +41,13 @@ export const segmentTable = (ids: Tensor): Tensor => {
   const [b, s] = ids.shape as [number, number];
   const mine = reshape([b, s, 1])(ids), theirs = reshape([b, 1, s])(ids);
   const here = iota([1, s, 1], 1), there = iota([1, 1, s], 2);
-  const same = and(equal(mine, theirs), less(0, mine)), greatest = max({ axes: [2] });
-  const before = greatest(select(same, sub(s, there), 0)), end = greatest(select(same, add(there, 1), 0));
+  const same = and(equal(mine, theirs), less(0, mine)), largest = max({ axes: [2] });
+  const before = largest(select(same, sub(s, there), 0)), end = largest(select(same, add(there, 1), 0));
   const line = reshape([b, 1, s]);
   return concat([
     line(ids),
-    sub(s, line(greatest(select(lessEqual(here, there), line(before), 0)))),
-    line(greatest(select(lessEqual(there, here), line(end), 0))),
+    sub(s, line(largest(select(lessEqual(here, there), line(before), 0)))),
+    line(largest(select(lessEqual(there, here), line(end), 0))),
   ], 1);
 };
 

@@ -1,4 +1,4 @@
-/** Reductions made of others: least, product, any, all, variance. What they do on empty axes stands in `rules.md`. */
+/** Reductions made of others: least, product, any, all, variance. What they do on empty axes is in `rules.md`. */
 import { isFloat } from "../dtype.ts";
 import { axisOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -31,7 +31,7 @@ export const min = (options: ReduceOptions = {}): (x: Tensor) => Tensor => (x: T
 /** Product over axes by halves, so that its gradient is right where elements are 0; 1 of nothing. Data-last. */
 export const product = (options: ReduceOptions = {}): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
   const axes = axesIn("product", x, options), others = dropped(x, axes);
-  // the reduced axes as one, last: the greatest goes last first, so that the others keep their places
+  // the reduced axes as one, last: the largest goes last first, so that the others keep their places
   const moved = [...axes].reverse().reduce((t, a) => toLast(a)(t), x);
   let rest = reshape([...others, axes.reduce((n, a) => n * x.shape[a]!, 1)])(moved);
   while (rest.shape.at(-1)! > 1) {

@@ -1,9 +1,9 @@
 /** AdamW: Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), in PyTorch's order. */
 import { add, cast, div, exp, less, mul, neg, select, sqrt, sub } from "../ops/elementwise.ts";
-import { cameFrom, originNow } from "../origin.ts";
+import { currentOrigin, withOrigin } from "../origin.ts";
 import type { Tensor } from "../tensor.ts";
 import type { PathPredicate } from "../tree.ts";
-import { type Optimiser, type RateGroup, rateScale } from "./optimiser.ts";
+import { type LearningRateGroup, learningRateScale, type Optimiser } from "./optimiser.ts";
 
 /** Settings of AdamW. */
 export interface AdamWConfig {
@@ -16,7 +16,7 @@ export interface AdamWConfig {
   /** Which parameters decay at all; matrices of linear layers by default (see `decayed`). */
   readonly decay?: PathPredicate;
   /** Learning-rate groups; the first that fits counts. */
-  readonly groups?: readonly RateGroup[];
+  readonly groups?: readonly LearningRateGroup[];
 }
 
 /** The usual rule: weights of linear layers decay; norms, biases, queries, embeddings and low-rank maps do not. */
@@ -42,15 +42,15 @@ export const oneMinusPower = (beta: number, t: Tensor): Tensor => {
 /** AdamW with slots `m` and `v`; decay is applied to the parameter before the step. */
 export const adamw = (config: AdamWConfig = {}): Optimiser => {
   const { betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01, decay = decayed, groups = [] } = config;
-  const [b1, b2] = betas, here = originNow();
+  const [b1, b2] = betas, here = currentOrigin();
   const decayOf = (path: string): number =>
     !decay(path) ? 0 : typeof weightDecay === "number" ? weightDecay : weightDecay(path);
   return {
     name: "adamw",
     slots: ["m", "v"],
     update: ({ path, param, grad, slots, lr, step }) =>
-      cameFrom(here, () => {
-        const t = cast("f32")(add(step, 1)), scale = rateScale(groups, path);
+      withOrigin(here, () => {
+        const t = cast("f32")(add(step, 1)), scale = learningRateScale(groups, path);
         const rate = scale === 1 ? lr : mul(lr, scale), shrink = decayOf(path);
         const m = add(mul(slots.m!, b1), mul(grad, 1 - b1));
         const v = add(mul(slots.v!, b2), mul(mul(grad, grad), 1 - b2));

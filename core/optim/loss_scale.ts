@@ -21,7 +21,7 @@ export interface LossScaling {
   readonly most?: number;
 }
 
-/** What the scale carries from step to step. */
+/** State that the scale carries from step to step. */
 export type ScaleState<A> = {
   /** Factor of the loss, f32 `[]`. */
   readonly scale: A;

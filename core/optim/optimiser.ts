@@ -1,4 +1,4 @@
-/** What all optimisers have in common: a pure rule for one parameter. */
+/** Common parts of all optimisers: a pure rule for one parameter. */
 import type { PathPredicate } from "../tree.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -37,7 +37,7 @@ export interface Optimiser {
 }
 
 /** A learning-rate group: parameters that a predicate chooses, and the factor of their rate. */
-export interface RateGroup {
+export interface LearningRateGroup {
   /** Which parameters. */
   readonly when: PathPredicate;
   /** Factor of the learning rate. */
@@ -45,5 +45,5 @@ export interface RateGroup {
 }
 
 /** The factor of the first group that has the path, else 1. */
-export const rateScale = (groups: readonly RateGroup[], path: string): number =>
+export const learningRateScale = (groups: readonly LearningRateGroup[], path: string): number =>
   groups.find(({ when }) => when(path))?.scale ?? 1;

@@ -99,7 +99,7 @@ export const warmupStableDecay = (config: WarmupStableDecayConfig): Schedule => 
 };
 
 /** The same rate at every step. */
-export const constantRate = (rate: number): Schedule => ({
+export const constantLearningRate = (rate: number): Schedule => ({
   at: () => rate,
   of: () => constant(rate),
   stableUntil: Infinity,

@@ -1,4 +1,4 @@
-/** What a training carries from step to step: parameters, the optimiser's memory, the step, the scale of the loss. */
+/** State that a training carries from step to step: parameters, the optimiser's memory, the step, the scale of the loss. */
 import { halved, type NdArray, ndarray, zerosArray } from "../array.ts";
 import { arrayTrees, parameter, type ParameterSpec, specTrees, zerosInit } from "../parameter.ts";
 import type { PathPredicate, Tree } from "../tree.ts";

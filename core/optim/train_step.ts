@@ -39,7 +39,7 @@ export type StepMetrics = {
 /** Mixed precision of a step: which products are in f16, what is stored as f16, and how the loss is scaled. */
 export interface MixedPrecision extends MixedPolicy, StatePrecision {}
 
-/** What the gradient of a batch depends on. */
+/** Dependencies of the gradient of a batch. */
 export interface GradientConfig<B> {
   /** The loss of parameters on a batch, with further scalars to report. */
   readonly loss: (
@@ -67,13 +67,13 @@ export interface GradientConfig<B> {
   readonly scaling?: LossScaling;
 }
 
-/** What a step is made of. */
+/** Configuration of a step. */
 export interface TrainStepConfig<B> extends GradientConfig<B> {
   /** The rule of the update. */
   readonly optimiser: Optimiser;
   /** Learning rate by step. */
   readonly schedule: Schedule;
-  /** Greatest common norm of the gradients; no clipping by default. */
+  /** Largest common norm of the gradients; no clipping by default. */
   readonly maxNorm?: number;
   /**
    * Decay of the exponential moving averages of the trained parameters; none are kept by default. After update t, counted
@@ -99,7 +99,7 @@ export type Gradients<A> = {
 /** The part of a state that gradients depend on. */
 export type GradientState = Pick<TrainState<Tensor>, "params" | "scaling">;
 
-/** What a step gives. */
+/** Result of a step. */
 export interface StepResult {
   /** The state after the step; a frozen parameter is the very input that came in. */
   readonly state: TrainState<Tensor>;
@@ -134,14 +134,14 @@ const weightOf = (name: string, aux: Readonly<Record<string, Tensor>>): Tensor =
     op: "gradientOf",
     got: `a loss with the further scalars ${Object.keys(aux).join(", ") || "(none)"}`,
     expected: `${name}, which weighs its batches`,
-    hint: "return it beside the loss, or name another in `weight`",
+    hint: "return it alongside the loss, or name another in `weight`",
   });
 };
 
 // products narrow what was widened, and read the f16 that is stored
 const wide = (leaf: Tensor): Tensor => leaf.dtype === "f16" ? cast("f32")(leaf) : leaf;
 
-/** The loss of a state's parameters on a batch, in the step's precision, and the scalars beside it: no step is made. */
+/** The loss of a state's parameters on a batch, in the step's precision, and the scalars next to it: no step is made. */
 export const lossOf =
   <B>({ loss, mixed: half }: GradientConfig<B>): GradientConfig<B>["loss"] =>
   (params: Tree<Tensor>, batch: B) =>
@@ -153,7 +153,7 @@ export const averagedParams = (
 ): Tree<Tensor> => tensors.map(params, (leaf, path): Tensor => ema[path] ?? leaf);
 
 /**
- * The gradients of the trained parameters on one batch, and the scalars beside them. Reads the parameters and, where the
+ * The gradients of the trained parameters on one batch, and the scalars alongside them. Reads the parameters and, where the
  * loss is scaled, the scale.
  * @throws {TreeError} for a scaled loss and a state without scale, and for a weight that the loss does not return.
  */
@@ -201,7 +201,7 @@ export const addGradients = (a: Gradients<Tensor>, b: Gradients<Tensor>): Gradie
   return mapAll((entries) => sumsOfPairs(entries.map(([path, t]) => [t, others[path]!])), a);
 };
 
-/** Greatest norm of gradients that counts as finite: comparisons with NaN are false. */
+/** Largest norm of gradients that counts as finite: comparisons with NaN are false. */
 const FINITE = 3.4e38;
 
 const product = (factors: readonly (Tensor | undefined)[]): Tensor | undefined =>

@@ -1,5 +1,5 @@
 /**
- * Batching rules: what each primitive does when some of its arguments have one more axis, in front, of length n.
+ * Batching rules: the result of each primitive when some of its arguments have a leading batch axis of length n.
  */
 import { add, and, type BinaryOp, less, mul, select, type UnaryOp } from "../ops/elementwise.ts";
 import { make } from "../ops/make.ts";

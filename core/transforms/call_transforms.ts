@@ -1,6 +1,6 @@
 /**
  * Derivatives and vectorisation of calls: each makes a closed function of the called one and calls that, or puts it in
- * place. A region to be computed again is computed from arguments that come after its cotangents, so that the second
+ * place. A region to be recomputed is computed from arguments that come after its cotangents, so that the second
  * computation neither is one with the first nor can be done before it is needed.
  */
 import { applied, closed } from "../close.ts";

@@ -1,4 +1,4 @@
-/** Derivatives and vectorisation of functions with a derivative of the user's (`customVjp`). */
+/** Derivatives and vectorisation of functions with a user-defined derivative (`customVjp`). */
 import { applied, closed } from "../close.ts";
 import { TreeError } from "../errors.ts";
 import { pullback } from "../grad.ts";
@@ -9,7 +9,7 @@ import { broadcastTo } from "../ops/movement.ts";
 import { remade } from "../ops/make.ts";
 import { sum } from "../ops/reduce.ts";
 import { recordOf } from "../ops/table.ts";
-import { pruneScans } from "../scan_tidy.ts";
+import { pruneScans } from "../scan_dce.ts";
 import { substitute } from "../substitute.ts";
 import { is, type Tensor, topological } from "../tensor.ts";
 import type { Batched } from "./batching.ts";

@@ -1,4 +1,4 @@
-/** Functions with a derivative of the user's, and constants to derivatives. */
+/** Functions with a user-defined derivative, and `stopGradient`. */
 import { capturedBy, closed } from "../close.ts";
 import { isFloat } from "../dtype.ts";
 import { DTypeError, ShapeError, TreeError } from "../errors.ts";

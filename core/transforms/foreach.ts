@@ -36,7 +36,7 @@ const numberBelow = (t: Tensor): Tensor | undefined =>
 /** Results as functions of the numbers at a place; undefined where they read more than that. */
 const ofNumbers = (results: readonly Tensor[], parameters: readonly Tensor[]): OfNumbers | undefined => {
   const { shape } = parameters[0]!, own = new Set(parameters), within = new Set<Tensor>();
-  // what is older than the parameters cannot depend on them: a factor may stand for all gradients
+  // what is older than the parameters cannot depend on them: a factor may represent all gradients
   const first = Math.min(...parameters.map(({ id }) => id));
   const order = topological(results, { stop: { has: (t) => own.has(t) || t.id < first } });
   for (const t of order) if (own.has(t) || t.args.some((a) => within.has(a))) within.add(t);

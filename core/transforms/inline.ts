@@ -1,10 +1,10 @@
-/** Calls replaced by the graphs of their functions: what is compiled and simplified has none. */
+/** Inlining: replaces calls by the graphs of their functions, before simplification and compilation. */
 import { applied } from "../close.ts";
 import { is, type Tensor, topological } from "../tensor.ts";
 import { type ClosedFunction, functionOf } from "../ops/closed.ts";
 import { remade } from "../ops/make.ts";
 import { recordOf } from "../ops/table.ts";
-import { cameFrom } from "../origin.ts";
+import { withOrigin } from "../origin.ts";
 import { mapBody } from "./scan_body.ts";
 
 const opened = new WeakMap<ClosedFunction, ClosedFunction>();
@@ -35,7 +35,7 @@ export const inlined = (roots: readonly Tensor[]): Tensor[] => {
       results.set(t, applied(open(t.attributes.body), args));
       continue;
     }
-    const node = cameFrom(t.origin, () => remade(recordOf(t.op), t, args));
+    const node = withOrigin(t.origin, () => remade(recordOf(t.op), t, args));
     becomes.set(t, is("scan", node) ? mapBody(node, inlined) : node);
   }
   return roots.map((t) => becomes.get(t)!);

@@ -1,8 +1,8 @@
-/** Forward-mode differentiation, graph to graph: directional derivatives beside the values. */
+/** Forward-mode differentiation, graph to graph: directional derivatives alongside the values. */
 import { isFloat } from "../dtype.ts";
 import { DTypeError, ShapeError } from "../errors.ts";
 import { grad, tensors } from "../grad.ts";
-import { cameFrom } from "../origin.ts";
+import { withOrigin } from "../origin.ts";
 import {
   add,
   type BinaryOp,
@@ -22,7 +22,7 @@ import { recordOf } from "../ops/table.ts";
 import { equals, show } from "../shape.ts";
 import { is, type OpName, type Tensor, topological, type TupleOp } from "../tensor.ts";
 import type { Mapped, Tree } from "../tree.ts";
-import { mergeScans } from "../scan_tidy.ts";
+import { mergeScans } from "../scan_dce.ts";
 import { callTangents } from "./call_transforms.ts";
 import { callOfParts } from "./parts.ts";
 import { scanTangents } from "./scan_jvp.ts";
@@ -129,8 +129,8 @@ const tangentsOf = (
     const parts = t.args.map((a) => moved.get(a));
     if (parts.every((x) => x === undefined)) continue;
     if (isTuple(t)) {
-      cameFrom(t.origin, () => tangentsOfTuple(t, parts)).forEach((x, i) => moved.set(resultAt(t, i), x));
-    } else moved.set(t, cameFrom(t.origin, () => ruleOf(t.op)(t, parts)));
+      withOrigin(t.origin, () => tangentsOfTuple(t, parts)).forEach((x, i) => moved.set(resultAt(t, i), x));
+    } else moved.set(t, withOrigin(t.origin, () => ruleOf(t.op)(t, parts)));
   }
   return outputs.map((t) => moved.get(t));
 };

@@ -1,4 +1,4 @@
-/** Nodes as calls of what they are made of: arguments may depend on each other, and parameters keep them apart. */
+/** Decomposition of nodes to calls of closed functions, whose parameters separate arguments that depend on each other. */
 import { numbered } from "../close.ts";
 import { callOf } from "../ops/call.ts";
 import { type ClosedFunction, functionOf } from "../ops/closed.ts";

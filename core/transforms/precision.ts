@@ -3,7 +3,7 @@
  * and give f16, all else stays f32: norms, softmax, losses, sums, and the parameters. What goes from product to
  * product is stored as f16, and so are its cotangents; gradients of parameters are f32.
  */
-import { cameFrom } from "../origin.ts";
+import { withOrigin } from "../origin.ts";
 import { cast } from "../ops/elementwise.ts";
 import { callOf } from "../ops/call.ts";
 import { type ClosedFunction, functionOf } from "../ops/closed.ts";
@@ -61,7 +61,7 @@ const halved = (roots: readonly Tensor[], kept: ReadonlySet<Tensor>): Tensor[] =
         }),
       });
     };
-    becomes.set(t, cameFrom(t.origin, rebuilt));
+    becomes.set(t, withOrigin(t.origin, rebuilt));
   }
   return roots.map((t) => becomes.get(t)!);
 };

@@ -1,12 +1,12 @@
 /**
  * Recomputation (activation checkpointing, Chen et al. 2016, arXiv 1604.06174): the backward pass computes the inside
  * of a region again from what went into it, instead of keeping it. Values and gradients are the same; memory falls
- * from the sum of all regions to the greatest of them, for one more forward pass.
+ * from the sum of all regions to the largest of them, for one more forward pass.
  */
 import { capturedBy, closed } from "../close.ts";
 import { callOf, resultsOf } from "../ops/call.ts";
 import { functionOf } from "../ops/closed.ts";
-import { cameFrom } from "../origin.ts";
+import { withOrigin } from "../origin.ts";
 import { substitute } from "../substitute.ts";
 import { is, type Tensor, topological } from "../tensor.ts";
 import type { PathPredicate } from "../tree.ts";
@@ -21,8 +21,8 @@ const marked = <F extends Traceable>(op: string, f: F, attributes: { name: strin
   ((...args: Parameters<F>): unknown => {
     const leaves = [...new Set(tensorsIn(args))];
     return tracing(op, leaves, (parameters) => {
-      const stands = new Map(leaves.map((t, i) => [t, parameters[i]!]));
-      const result = f(...mapTensors(args, (t) => stands.get(t)!));
+      const substitutes = new Map(leaves.map((t, i) => [t, parameters[i]!]));
+      const result = f(...mapTensors(args, (t) => substitutes.get(t)!));
       const found = [...new Set(tensorsIn(result))], captured = capturedBy(found, parameters);
       const over = [...parameters, ...captured], inside = dependents(found, over), own = new Set(over);
       // what is an argument, or made of nothing that is given, is no part of the region
@@ -43,7 +43,7 @@ const marked = <F extends Traceable>(op: string, f: F, attributes: { name: strin
 /**
  * The same function, whose inside the backward pass computes again from its arguments and what it closes over:
  * `blocks.reduce((x, p) => remat(block)(x, p), x)`. Regions may hold regions and loops: what an inner one leaves out is
- * computed again while the outer one is.
+ * recomputed while the outer one is.
  */
 export const remat = <F extends Traceable>(f: F): F => marked("remat", f, { name: "", recompute: true });
 
@@ -59,13 +59,13 @@ export const rematWhere =
   (chosen: PathPredicate): <F extends Traceable>(f: F) => F => <F extends Traceable>(f: F): F =>
     ((...args: Parameters<F>): unknown => rewriteIn(f(...args), (roots) => recomputed(roots, chosen))) as F;
 
-/** The roots with the chosen regions to be computed again, those inside of loops and of other regions too. */
+/** The roots with the chosen regions to be recomputed, those inside of loops and of other regions too. */
 const recomputed = (roots: readonly Tensor[], chosen: PathPredicate): Tensor[] => {
   const by = new Map<Tensor, Tensor>();
   for (const t of topological(roots)) {
     if (!is("scan", t) && !is("call", t)) continue;
     const [node] = substitute([t], by) as [typeof t];
-    const becomes = cameFrom(t.origin, () => {
+    const becomes = withOrigin(t.origin, () => {
       if (is("scan", node)) return mapBody(node, (results) => recomputed(results, chosen));
       const { body, name, recompute } = node.attributes;
       if (recompute || chosen(name)) return callOf(node.args, { ...node.attributes, recompute: true });

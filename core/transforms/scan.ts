@@ -17,17 +17,17 @@ import { isPlain, mapTensors, parametersLike, tracing } from "./trace.ts";
 
 /** What a scan runs over. */
 export interface ScanOptions<C, X> {
-  /** What the first turn is given; `[]` or `{}` where turns do not depend on each other. */
+  /** Inputs of the first iteration; `[]` or `{}` where iterations do not depend on each other. */
   readonly carry: C;
   /** Tensors stacked along axis 0: turn i is given slice i of each. */
   readonly xs?: X;
-  /** Number of turns; that of the slices by default, and needed where there are none. */
+  /** Number of iterations; that of the slices by default, and needed where there are none. */
   readonly length?: number;
   /** From the last slice to the first: results stay at the places of their slices. False by default. */
   readonly reverse?: boolean;
   /**
-   * Whether the backward pass keeps the carries alone and computes each turn again, rather than keep what the turns
-   * computed: memory falls to one carry per turn, for one more forward pass. False by default.
+   * Whether the backward pass keeps the carries alone and recomputes each iteration, rather than keep what the iterations
+   * computed: memory falls to one carry per iteration, for one more forward pass. False by default.
    */
   readonly recompute?: boolean;
 }
@@ -65,7 +65,7 @@ const lengthOf = (xs: readonly [string, Tensor][], given: number | undefined): n
     throw new ShapeError({ op: "scan", got, expected, hint });
   };
   if (given !== undefined && !(Number.isInteger(given) && given >= 0)) {
-    refuse(`a length of ${given}`, "a whole number of turns", "count them");
+    refuse(`a length of ${given}`, "a whole number of iterations", "count them");
   }
   for (const [path, { shape }] of xs) {
     if (shape.length === 0) {
@@ -73,7 +73,7 @@ const lengthOf = (xs: readonly [string, Tensor][], given: number | undefined): n
     }
   }
   const lengths = new Set([...xs.map(([, x]) => x.shape[0]!), ...(given === undefined ? [] : [given])]);
-  if (lengths.size === 0) refuse("neither xs nor a length", "one of them", "name the number of turns");
+  if (lengths.size === 0) refuse("neither xs nor a length", "one of them", "name the number of iterations");
   if (lengths.size > 1) {
     const slices = xs.map(([path, x]) => `${show(x.shape)}${at(path)}`).join(", ");
     refuse(
@@ -127,13 +127,13 @@ const checkCarry = (before: readonly [string, Tensor][], after: readonly [string
         op: "scan",
         got: `a next carry of shape ${show(b.shape)}${at(path)}`,
         expected: `${show(a.shape)}, as it came in`,
-        hint: "keep the carry's shape in every turn",
+        hint: "keep the carry's shape in every iteration",
       });
     }
   });
 };
 
-const DEAR: ReadonlySet<string> = new Set([
+const EXPENSIVE: ReadonlySet<string> = new Set([
   "exp",
   "log",
   "sin",
@@ -146,14 +146,14 @@ const DEAR: ReadonlySet<string> = new Set([
   "pow",
 ]);
 
-/** Whether a node costs next to nothing to compute in every turn. */
+/** Whether a node costs next to nothing to compute in every iteration. */
 const isCheap = (t: Tensor): boolean =>
-  is("constant", t) || is("iota", t) || isMovement(t.op) || (isElementwise(t.op) && !DEAR.has(t.op));
+  is("constant", t) || is("iota", t) || isMovement(t.op) || (isElementwise(t.op) && !EXPENSIVE.has(t.op));
 
 const isView = (t: Tensor): boolean =>
   is("reshape", t) || is("permute", t) || is("expand", t) || is("slice", t) || is("flip", t);
 
-/** What turns read that is the same for all of them and worth a place in memory: it becomes an operand. */
+/** What iterations read that is the same for all of them and worth a place in memory: it becomes an operand. */
 const captured = (results: readonly Tensor[], parameters: readonly Tensor[]): Tensor[] => {
   const own = dependents(results, parameters), kept = new Set<Tensor>(), out = new Set<Tensor>();
   for (const t of topological(results)) {
@@ -172,9 +172,9 @@ const captured = (results: readonly Tensor[], parameters: readonly Tensor[]): Te
 };
 
 /**
- * Applies `body(carry, x)` along axis 0 of `xs`: each turn is given what the turn before returned and its slice, and
- * returns `[carry, y]`. Gives the last carry and the stacked `y`. What the body closes over is the same in every turn.
- * Composes with all transforms. With no turns at all, the carry comes back as it is and stacks are empty.
+ * Applies `body(carry, x)` along axis 0 of `xs`: each iteration is given what the iteration before returned and its slice, and
+ * returns `[carry, y]`. Gives the last carry and the stacked `y`. What the body closes over is the same in every iteration.
+ * Composes with all transforms. With no iterations at all, the carry comes back as it is and stacks are empty.
  *
  * ```ts
  * import { add, f32, i32, input, interpret, mul, scan, type Tensor } from "@chain-of-sight/core";
@@ -186,7 +186,7 @@ const captured = (results: readonly Tensor[], parameters: readonly Tensor[]): Te
  * const [end, way] = interpret([last, states], { h: f32([], [1]), a: f32([3], [1, 2, 3]) });
  * if (!(end!.data[0] === 16 && way!.data.join() === "2,5,16")) throw new Error("not so");
  * ```
- * @throws {ShapeError} if slices differ in number, or a turn changes the shape of the carry; {DTypeError} if it
+ * @throws {ShapeError} if slices differ in number, or an iteration changes the shape of the carry; {DTypeError} if it
  * changes its element type; {TreeError} if it changes its form, or returns something else.
  */
 export const scan = <C extends Tree<Tensor>, X extends Tree<Tensor> | undefined = undefined, Y = undefined>(

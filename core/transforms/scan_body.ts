@@ -1,5 +1,5 @@
-/** Bodies of scans: closing them, and what in them depends on what. */
-import { cameFrom } from "../origin.ts";
+/** Bodies of scans: closure conversion and dependence analysis. */
+import { withOrigin } from "../origin.ts";
 import { bodyOf, type ScanBody, scanOf, type ScanParts } from "../ops/scan.ts";
 import { numbered } from "../close.ts";
 import { substitute } from "../substitute.ts";
@@ -41,7 +41,7 @@ export const mapBody = (
   const body = withResults(loop.attributes.body, f(loop.attributes.body.results));
   return body === loop.attributes.body
     ? loop
-    : cameFrom(loop.origin, () => scanOf(loop.args, { ...loop.attributes, body }));
+    : withOrigin(loop.origin, () => scanOf(loop.args, { ...loop.attributes, body }));
 };
 
 /** The parts of a body alone. */

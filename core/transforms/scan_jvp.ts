@@ -1,4 +1,4 @@
-/** The derivative of a scan forward: one scan of the values and the tangents together. */
+/** Forward-mode derivative of a scan: one scan of values and tangents. */
 import { isFloat } from "../dtype.ts";
 import { zerosLike } from "../ops/elementwise.ts";
 import { resultAt } from "../ops/call.ts";

@@ -1,7 +1,7 @@
 /**
- * The backward pass of a scan is a scan from its last turn to its first, whose body is the pullback of the body. What a
- * turn back needs of the turn forward is stacked by a scan equal to the first but for more results (`mergeScans` makes
- * them one), or computed again from the carries where the scan says so.
+ * The backward pass of a scan is a scan from its last iteration to its first, whose body is the pullback of the body. What a
+ * turn back needs of the iteration forward is stacked by a scan equal to the first but for more results (`mergeScans` makes
+ * them one), or recomputed from the carries where the scan says so.
  */
 import { type DType, isFloat } from "../dtype.ts";
 import { add, cast, isElementwise, zerosLike } from "../ops/elementwise.ts";
@@ -25,7 +25,7 @@ export type Pullback = (
 /** `x` in an element type. */
 const held = (dtype: DType, x: Tensor): Tensor => x.dtype === dtype ? x : cast(dtype)(x);
 
-/** Carries that depend on wanted operands, over any number of turns. */
+/** Carries that depend on wanted operands, over any number of iterations. */
 const activeCarries = (body: ScanBody, wanted: readonly boolean[]): boolean[] => {
   const { carries, parameters, next } = body;
   return spread(body, (i) => wanted[i]!, (active) => {
@@ -35,13 +35,13 @@ const activeCarries = (body: ScanBody, wanted: readonly boolean[]): boolean[] =>
   });
 };
 
-/** Whether a turn back computes a node again rather than read it from a stack. */
+/** Whether an iteration back recomputes a node rather than read it from a stack. */
 const isLight = (t: Tensor): boolean =>
   is("iota", t) || is("constant", t) || is("randomBits", t) || isElementwise(t.op) || isMark(t.op) ||
   (isMovement(t.op) && t.op !== "concat");
 
 /**
- * What turns forward must leave for turns back: carries, and the nodes that are dear to compute again, where nothing
+ * What iterations forward must leave for iterations back: carries, and the nodes that are expensive to recompute, where nothing
  * nearer to the cotangents is. Between them stand light nodes only, which take no memory of their own.
  */
 const residuals = (
@@ -96,10 +96,10 @@ export const scanCotangents = (
   const stacks = parametersLike(kept);
   const over = substitute(back, new Map(kept.map((t, i) => [t, stacks[i]!])));
   const stacked = moving.length + along.length;
-  // what gets no cotangent in any turn gets none at all
+  // what gets no cotangent in any iteration gets none at all
   const touched = still.map((i, k) => over[stacked + k] !== zerosLike(constants[i]!));
   const summed = still.filter((_, k) => touched[k]);
-  // in f32: what turns give adds up before it is rounded
+  // in f32: what iterations give adds up before it is rounded
   const sums = parametersLike(summed.map((i) => ({ shape: constants[i]!.shape, dtype: "f32" })));
   const parts = over.slice(stacked).filter((_, k) => touched[k]);
 

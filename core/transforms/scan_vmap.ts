@@ -1,4 +1,4 @@
-/** A scan over many at once: one scan whose turns do the work of all. */
+/** Vectorisation of a scan: one scan whose iterations process the whole batch. */
 import { broadcastTo, permute } from "../ops/movement.ts";
 import { resultAt } from "../ops/call.ts";
 import type { Tensor } from "../tensor.ts";
@@ -13,7 +13,7 @@ export type Vectorise = (
   n: number,
 ) => readonly (Tensor | undefined)[];
 
-/** Axes 0 and 1 change places: stacks have the turns in front, mapped tensors what is mapped over. */
+/** Axes 0 and 1 change places: stacks have the iterations in front, mapped tensors what is mapped over. */
 const swapped = (x: Tensor): Tensor => permute([1, 0, ...x.shape.slice(2).map((_, i) => i + 2)])(x);
 
 /** All results of a scan, with the new axis in front. */

@@ -4,7 +4,7 @@
  * the inner derivative of `x => mul(x, grad(y => add(x, y))(x))` is 1, not 2.
  */
 import { TreeError } from "../errors.ts";
-import { cameFrom, together } from "../origin.ts";
+import { together, withOrigin } from "../origin.ts";
 import { parameterOf } from "../ops/source.ts";
 import { show } from "../shape.ts";
 import { substitute } from "../substitute.ts";
@@ -48,7 +48,7 @@ const isOf = (trace: number) => (t: Tensor): boolean => is("parameter", t) && t.
 const refuseHidden = (op: string, result: unknown, trace: number): void => {
   for (const { container, tensor } of hiddenIn(result)) {
     if (!topological([tensor]).some(isOf(trace))) continue;
-    cameFrom(tensor.origin, () => {
+    withOrigin(tensor.origin, () => {
       throw new TreeError({
         op,
         got: `${container} with a ${tensor.op} of the arguments in a function's result`,
@@ -154,7 +154,7 @@ export const refuseLeaks = (
   const parameter = order.find((t) => is("parameter", t) && !allowed(t));
   if (parameter === undefined) return;
   const user = order.find((t) => t.args.includes(parameter)) ?? parameter;
-  cameFrom(user.origin, () => {
+  withOrigin(user.origin, () => {
     throw new TreeError({
       op,
       got: `a tensor that left its function: ${user === parameter ? "" : `${user.op} `}${user.dtype} ${

@@ -1,7 +1,7 @@
 /** Vectorisation, graph to graph: a function of one example becomes a function of many at once. */
 import { ShapeError } from "../errors.ts";
 import { tensors } from "../grad.ts";
-import { cameFrom } from "../origin.ts";
+import { withOrigin } from "../origin.ts";
 import { broadcastTo, permute } from "../ops/movement.ts";
 import { isTuple, resultAt } from "../ops/call.ts";
 import { callBatched } from "./call_transforms.ts";
@@ -20,7 +20,7 @@ export interface VmapOptions {
    * argument, or one for all. 0 by default.
    */
   readonly in?: number | null | readonly (number | null)[];
-  /** Where the mapped axis stands in every tensor of the result; 0 by default. */
+  /** Where the mapped axis is in every tensor of the result; 0 by default. */
   readonly out?: number;
 }
 
@@ -59,8 +59,8 @@ const mappedOnly = (
     if (becomes.has(t) || is("result", t) || !t.args.some((a) => becomes.has(a))) continue;
     const args = t.args.map((a) => ({ x: becomes.get(a) ?? a, mapped: becomes.has(a) }));
     if (isTuple(t)) {
-      cameFrom(t.origin, () => batchedTuple(t, args, n)).forEach((x, i) => becomes.set(resultAt(t, i), x));
-    } else becomes.set(t, cameFrom(t.origin, () => batchRuleOf(t.op)(t, args, n)));
+      withOrigin(t.origin, () => batchedTuple(t, args, n)).forEach((x, i) => becomes.set(resultAt(t, i), x));
+    } else becomes.set(t, withOrigin(t.origin, () => batchRuleOf(t.op)(t, args, n)));
   }
   return outputs.map((t) => becomes.get(t));
 };

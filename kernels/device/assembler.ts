@@ -1,28 +1,20 @@
-/** How WebAssembly text becomes modules: by an assembler, or by look-up among modules that were assembled before. */
+/** Assembly of WebAssembly text to modules: by an assembler, or by lookup of modules assembled before. */
 import { textHash } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type { Dialect } from "../wasm/math.ts";
 import { DeviceError } from "./errors.ts";
 
-/** A compiled module, and the bytes that it was compiled from. */
-export interface AssembledModule {
-  /** The module. */
-  readonly module: WebAssembly.Module;
-  /** Its bytes. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
 /**
  * Turns text into a compiled module.
  * @internal
  */
-export type Assemble = (text: string) => Effect.Effect<AssembledModule, DeviceError>;
+export type Assemble = (text: string) => Effect.Effect<WebAssembly.Module, DeviceError>;
 
 /** An assembler that remembers the modules of the texts it has seen. */
 export interface Assembler {
   /** Assembles a text. */
   readonly assemble: Assemble;
-  /** What this machine offers. */
+  /** Features of this machine. */
   readonly dialect: Dialect;
 }
 
@@ -32,7 +24,7 @@ export interface Assembler {
  */
 export type OpenAssembler = Effect.Effect<Assembler, DeviceError>;
 
-const MOST_REMEMBERED = 64;
+const MAX_REMEMBERED = 64;
 
 /** A module with one function of one `f32x4.relaxed_madd`, assembled. */
 const RELAXED_MADD = Uint8Array.of(
@@ -50,19 +42,19 @@ export type ModuleBytes = (text: string) => Promise<Uint8Array<ArrayBuffer>>;
 
 /** An assembler over `bytesOf` that compiles each text once. */
 export const assemblerOf = (bytesOf: ModuleBytes, dialect: Dialect = machineDialect()): Assembler => {
-  const known = new Map<string, AssembledModule>();
+  const known = new Map<string, WebAssembly.Module>();
   const assemble: Assemble = (text) =>
     Effect.tryPromise({
       try: async () => {
         const seen = known.get(text);
         if (seen !== undefined) return seen;
-        const bytes = await bytesOf(text), made = { module: await WebAssembly.compile(bytes), bytes };
-        if (known.size >= MOST_REMEMBERED) known.delete(known.keys().next().value!);
+        const made = await WebAssembly.compile(await bytesOf(text));
+        if (known.size >= MAX_REMEMBERED) known.delete(known.keys().next().value!);
         known.set(text, made);
         return made;
       },
       catch: (e) =>
-        e instanceof DeviceError ? e : new DeviceError({
+        new DeviceError({
           fault: "rejected kernel",
           got: e instanceof Error ? e.message : String(e),
           hint: "report the program's WebAssembly text",

@@ -17,15 +17,15 @@ export const browserProvider = (): Provider => ({
   hint: "use a browser with WebGPU over https or on localhost, or compute on the CPU",
 });
 
-/** Opens the browser's WebGPU device for the length of a scope; `as` overrides what the compiler is told about it. */
+/** Opens the browser's WebGPU device for the length of a scope; `as` overrides the profile that the compiler sees. */
 export const browserGpu = (as: Partial<DeviceProfile> = {}): Layer.Layer<Device, DeviceError> =>
   deviceOf(Effect.sync(browserProvider), as);
 
-/** What the CPU device of a page needs of the page. */
+/** Requirements of the CPU device of a page on the page. */
 export interface BrowserCpuOptions extends CpuOptions {
   /** Where the bundled script of the threads is; without it, or in a page that is not isolated, one thread computes. */
   readonly script?: URL | string;
-  /** Opens what turns WebAssembly text into modules. */
+  /** Opens what iterations WebAssembly text into modules. */
   readonly modules: () => Promise<ModuleBytes>;
 }
 

@@ -1,4 +1,4 @@
-/** Values of descriptions in one call in a page. */
+/** Evaluates descriptions in one call in a web page. */
 import type * as Layer from "effect/Layer";
 import { browserCpu, browserGpu } from "./browser.ts";
 import type { Device } from "./device.ts";

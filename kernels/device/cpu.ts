@@ -32,20 +32,20 @@ export const cpuProfile: DeviceProfile = {
   maxBindings: 64,
   maxBindingBytes: 2 ** 32,
   maxBufferBytes: 2 ** 32,
-  // the bytes of what lies in 4 GiB are counted in words of 32 bits
+  // the bytes of what is in 4 GiB are counted in words of 32 bits
   maxPositions: 2 ** 30,
   bindingAlignment: 4,
   maxInvocations: 1024,
   workgroupBytes: 32768,
   attention: true,
-  fewestQueries: 6,
+  minQueries: 6,
   attentionUnits: 8,
   maxWorkgroups: 65535,
-  longestSum: Infinity,
-  maxTurns: Infinity,
+  maxSumLength: Infinity,
+  maxIterations: Infinity,
 };
 
-/** What the CPU device needs of the runtime that it is in. */
+/** Requirements of the CPU device on the runtime that it is in. */
 export interface CpuRuntime {
   /** Starts a thread. */
   readonly spawn: SpawnThread;
@@ -95,7 +95,7 @@ export const cpuOn = (
     ).pipe(
       Effect.map((opened) => ({
         profile: cpuProfile,
-        load: (plan, beside) => loadCpuProgram(opened, plan, beside),
+        load: (plan, alongside) => loadCpuProgram(opened, plan, alongside),
       })),
     ),
   );

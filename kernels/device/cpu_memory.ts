@@ -1,5 +1,5 @@
-/** One shared memory for all programs of a CPU device, handed out in blocks and taken back. */
-import { MOST_PAGES } from "../wasm/render.ts";
+/** Allocator of the shared memory of a CPU device: blocks for all of its programs. */
+import { MAX_PAGES } from "../wasm/render.ts";
 
 const PAGE = 65536;
 /** Blocks start at multiples of a cache line. */
@@ -23,7 +23,7 @@ export class Arena {
 
   /** A memory whose first page is kept for the threads' own words. */
   constructor() {
-    this.memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared: true });
+    this.memory = new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared: true });
     this.#free = [];
     this.#end = PAGE;
   }
@@ -53,7 +53,7 @@ export class Arena {
   #grow(end: number): boolean {
     const have = this.memory.buffer.byteLength, pages = Math.ceil((end - have) / PAGE);
     if (pages <= 0) return true;
-    if (have / PAGE + pages > MOST_PAGES) return false;
+    if (have / PAGE + pages > MAX_PAGES) return false;
     try {
       this.memory.grow(pages);
       return true;

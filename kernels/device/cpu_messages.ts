@@ -1,8 +1,8 @@
-/** What the main thread and the workers of a CPU device say to each other. */
+/** Messages between the main thread and the workers of a CPU device. */
 
 /** A phase of a loaded program. */
 export interface Job {
-  /** What it computes, for people. */
+  /** Its computation, for people. */
   readonly label: string;
   /** The exported function. */
   readonly name: string;
@@ -34,7 +34,7 @@ export interface Load {
   readonly scratchBytes: number;
 }
 
-/** What the main thread asks. */
+/** Request of the main thread. */
 export type Request = Load | {
   /** Discriminates requests. */
   readonly kind: "run" | "drop" | "profile";
@@ -43,14 +43,14 @@ export type Request = Load | {
 };
 
 /** What a worker is born with. */
-export interface Birth {
+export interface WorkerInit {
   /** The device's memory. */
   readonly memory: WebAssembly.Memory;
   /** The worker's number. */
   readonly thread: number;
 }
 
-/** What a worker answers. */
+/** Replies of a worker. */
 export type Reply = {
   /** Discriminates replies. */
   readonly kind: "done";
@@ -63,7 +63,7 @@ export type Reply = {
   readonly kind: "failed";
   /** The program's number. */
   readonly id: number;
-  /** What the machine said. */
+  /** Text of the machine. */
   readonly message: string;
   /** Position of the phase at fault; -1 where it was none of them. */
   readonly job: number;

@@ -30,12 +30,12 @@ export class Pool {
     this.threads = threads;
     this.#workers = Array.from({ length: threads }, (_, thread) =>
       spawn({ memory, thread }, {
-        onReply: (reply) => this.#hear(reply),
+        onReply: (reply) => this.#receive(reply),
         onEnd: (why) => this.#fail(`thread ${thread} ended: ${why}`),
       }));
   }
 
-  #hear(reply: Reply): void {
+  #receive(reply: Reply): void {
     if (reply.kind === "failed") return this.#fail(reply.message, reply.job < 0 ? undefined : reply.job);
     const waiting = this.#waiting, times = reply.times ?? [];
     if (waiting === undefined) return;

@@ -2,19 +2,19 @@
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { type NdArray, ndarray, sizeOf, type Tensor, type TreeError, zeros } from "@chain-of-sight/core";
-import { greatest, hardest, madeBy } from "../plan/blame.ts";
+import { largestTensors, mostExpensive, provenanceOf } from "../plan/blame.ts";
 import { bytesText } from "../plan/explain.ts";
 import { type MemoryPlan, without } from "../plan/memory.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { SlotPart } from "../plan/steps.ts";
-import { type PlacedPhase, renderModule, type WasmModule } from "../wasm/render.ts";
+import type { Frame, SlotPart } from "../plan/steps.ts";
+import { type Phase } from "../wasm/function.ts";
+import { renderModule, type WasmModule } from "../wasm/render.ts";
 import type { Assembler } from "./assembler.ts";
 import { type Arena, lines } from "./cpu_memory.ts";
 import type { Job } from "./cpu_messages.ts";
 import type { Pool } from "./cpu_pool.ts";
 import { DeviceError, type DeviceFailure } from "./errors.ts";
-import { stretchesOf } from "./exchange.ts";
-import { keepModule, keptModule } from "./plan_store.ts";
+import { coalescedRanges } from "./exchange.ts";
 import { checkInputs, checkPart, findNames } from "./names.ts";
 import { timesOf } from "../plan/profile.ts";
 import type { Program } from "./program.ts";
@@ -57,17 +57,18 @@ const failed = (e: unknown): DeviceError =>
 /** The kernel whose function the assembler or the machine refused, by the line or the name that it gives. */
 const refusedKernel = (
   plan: Plan,
-  { text, phases, kernels }: WasmModule,
+  text: string,
+  phases: WasmModule["phases"],
   got: string,
 ): Partial<DeviceFailure> => {
   const line = /program\.wat:(\d+)/.exec(got)?.[1];
   const before = line === undefined ? got : text.split("\n").slice(0, Number(line)).join("\n");
   const name = [...before.matchAll(/"(k\d+)"/g)].at(-1)?.[1];
-  const at = phases.findIndex((p) => p.name === name);
-  return at < 0 ? {} : { kernel: phases[at]!.label, made: madeBy(plan, [kernels()[at]!]) };
+  const phase = phases.find((p) => p.name === name);
+  return phase === undefined ? {} : { kernel: phase.phase.label, made: provenanceOf(plan, [phase.kernel]) };
 };
 
-/** Where everything of a program lies, from the start of its block. */
+/** Where everything of a program is, from the start of its block. */
 interface Layout {
   readonly bytes: number;
   readonly slots: readonly number[];
@@ -80,7 +81,7 @@ interface Layout {
 
 const layoutOf = (
   plan: Plan,
-  phases: readonly PlacedPhase[],
+  phases: readonly Phase[],
   threads: number,
   memory: MemoryPlan,
   lent: ReadonlySet<number>,
@@ -130,51 +131,44 @@ export const barriers = (phases: readonly Touches[]): boolean[] => {
 const homes = new WeakMap<Program, Home<number, number>>();
 
 /**
- * Puts a plan on the device, beside programs whose inputs of the same path it shares, and whose temporaries lie where
+ * Puts a plan on the device, alongside programs whose inputs of the same path it shares, and whose temporaries are where
  * its own do. Its own memory is given back with the scope, which that of the others must outlive.
  */
 export const loadCpuProgram = (
   cpu: Cpu,
   plan: Plan,
-  beside: readonly Program[] = [],
+  alongside: readonly Program[] = [],
 ): Effect.Effect<Program, DeviceError | TreeError, Scope.Scope> =>
   Effect.gen(function* () {
-    const around = beside.flatMap((program) => homes.get(program) ?? []);
+    const around = alongside.flatMap((program) => homes.get(program) ?? []);
     const shared = yield* placesShared(plan, around, {
       shift: (at, by) => at + by,
       same: (a, b) => a === b,
     });
-    const { dialect } = cpu.assembler, known = keptModule(plan, dialect);
-    const rendered = known ?? (yield* Effect.try({
-      try: () => renderModule(plan, dialect),
+    const { text, phases } = yield* Effect.try({
+      try: () => renderModule(plan, cpu.assembler.dialect),
       catch: (e) =>
         new DeviceError({
           fault: "rejected kernel",
           got: e instanceof Error ? e.message : String(e),
           hint: "report the description that was compiled",
         }),
-    }));
-    const { phases, kernels } = rendered;
-    const assembled = known ?? (yield* cpu.assembler.assemble(rendered.text).pipe(
+    });
+    const module = yield* cpu.assembler.assemble(text).pipe(
       Effect.mapError((e) =>
         new DeviceError({
           fault: e.fault,
           got: e.got,
           hint: e.hint,
-          ...refusedKernel(plan, rendered, e.got),
+          ...refusedKernel(plan, text, phases, e.got),
         })
       ),
-    ));
-    const module = yield* Effect.tryPromise({
-      try: async () => "module" in assembled ? assembled.module : await WebAssembly.compile(assembled.bytes),
-      catch: failed,
-    });
-    if (known === undefined) keepModule(plan, rendered, dialect, assembled.bytes);
+    );
     const placed = without(plan.memory, new Set(shared.keys()));
     const lent = scratchShared(placed.buffers, around);
     const layout = layoutOf(
       plan,
-      phases,
+      phases.map((p) => p.phase),
       cpu.pool.threads,
       placed,
       new Set(lent.keys()),
@@ -192,8 +186,8 @@ export const loadCpuProgram = (
           new DeviceError({
             fault: "out of memory",
             got: `a program of ${bytesText(layout.bytes)} with ${bytesText(cpu.arena.used())} in use`,
-            hint: "this device holds 4 GiB in all: use a smaller batch or model; the greatest tensors are",
-            made: greatest(plan),
+            hint: "this device holds 4 GiB in all: use a smaller batch or model; the largest tensors are",
+            made: largestTensors(plan),
           }),
         );
       }),
@@ -213,14 +207,14 @@ export const loadCpuProgram = (
         slotAt(slot),
         slotAt(slot) + plan.memory.slots[slot]!.bytes,
       ];
-    const partSpan = ({ slot, offset, bytes }: SlotPart): Span => [
-      slotAt(slot) + offset,
-      slotAt(slot) + offset + bytes,
-    ];
-    const touched: Touches[] = phases.map((phase) => ({
-      reads: phase.tensors.map(partSpan),
+    const partSpan = ({ slotOf, partsOf }: Frame) => (t: Tensor): Span => {
+      const [{ slot, offset, bytes }] = partsOf(slotOf.get(t)!) as [SlotPart];
+      return [slotAt(slot) + offset, slotAt(slot) + offset + bytes];
+    };
+    const touched: Touches[] = phases.map(({ phase, frame }) => ({
+      reads: phase.tensors.map(partSpan(frame)),
       writes: [
-        ...phase.writes.map(partSpan),
+        ...phase.writes.map(partSpan(frame)),
         ...(phase.shared > 0 ? [[base + layout.shared, base + layout.shared + phase.shared] as const] : []),
       ],
     }));
@@ -236,7 +230,7 @@ export const loadCpuProgram = (
       barrier: waits[i]!,
     });
     const jobs = [
-      ...phases.map(({ label, name, units, chunk }, i) => job(i, label, name, units, chunk)),
+      ...phases.map(({ phase, name }, i) => job(i, phase.label, name, phase.units, phase.chunk)),
       ...plan.memory.copies.map((_, i) => job(phases.length + i, "copy", "copy", 1, 1)),
     ];
 
@@ -245,10 +239,11 @@ export const loadCpuProgram = (
         cpu.inTurn(() => {
           new Uint8Array(memory(), base, layout.bytes).fill(0);
           const words = new Uint32Array(memory());
-          phases.forEach(({ tensors }, i) => {
+          phases.forEach(({ phase, frame }, i) => {
+            const addressOf = partSpan(frame);
             const at = (base + layout.args[i]!) / 4;
-            tensors.forEach((part, n) => words[at + n] = partSpan(part)[0]);
-            words[at + tensors.length] = base + layout.shared;
+            phase.tensors.forEach((t, n) => words[at + n] = addressOf(t)[0]);
+            words[at + phase.tensors.length] = base + layout.shared;
           });
           for (const [t, table] of plan.memory.tables) words.set(table, slotAt(slotOf(t)) / 4);
           plan.memory.copies.forEach((c, i) => {
@@ -263,11 +258,11 @@ export const loadCpuProgram = (
             scratch: base + layout.scratch,
             scratchBytes: layout.scratchBytes,
           }, (job) => {
-            if (job === undefined) return { made: hardest(plan) };
-            const kernel = kernels()[job];
+            if (job === undefined) return { made: mostExpensive(plan) };
+            const kernel = phases[job]?.kernel;
             return {
               kernel: jobs[job]!.label,
-              ...(kernel === undefined ? {} : { made: madeBy(plan, [kernel]) }),
+              ...(kernel === undefined ? {} : { made: provenanceOf(plan, [kernel]) }),
             };
           });
         }),
@@ -333,7 +328,7 @@ export const loadCpuProgram = (
               // the first run warms up
               if (i > 0) all.push(times.map((ms) => ms / 1000));
             }
-            return timesOf(plan, jobs.map((_, i) => kernels()[i]), all);
+            return timesOf(plan, jobs.map((_, i) => phases[i]?.kernel), all);
           }),
         catch: failed,
       });
@@ -358,10 +353,10 @@ export const loadCpuProgram = (
       Effect.gen(function* () {
         const found = yield* findNames(plan, names);
         yield* written.beforeRead(names);
-        const all = stretchesOf(
+        const all = coalescedRanges(
           found.map(({ slot }) => ({ at: slotAt(slot), bytes: plan.memory.slots[slot]!.bytes })),
         );
-        // the turn is over when the bytes were used: what is asked meanwhile comes after it
+        // the iteration is over when the bytes were used: what is asked meanwhile comes after it
         yield* Effect.acquireUseRelease(
           wait({
             try: () =>

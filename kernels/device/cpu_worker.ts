@@ -1,5 +1,5 @@
 /** A worker thread of the CPU device: claims units of each phase until none are left, then waits for the others. */
-import { type Birth, type Job, type Load, type Reply, type Request, WORDS } from "./cpu_messages.ts";
+import { type Job, type Load, type Reply, type Request, WORDS, type WorkerInit } from "./cpu_messages.ts";
 
 const FAILED = WORDS.failed / 4;
 /** Looks at a word before sleeping: about ten microseconds. */
@@ -38,7 +38,7 @@ const work = (words: Int32Array, job: Job, kernel: Kernel, own: number): void =>
 };
 
 const run = (
-  { memory, thread }: Birth,
+  { memory, thread }: WorkerInit,
   { jobs, kernels, scratch, scratchBytes }: Loaded,
   times?: number[],
 ): void => {
@@ -66,7 +66,7 @@ const run = (
 export type HandleRequest = (request: Request) => void;
 
 /** A thread over the device's memory: what it does with requests, and to whom it answers. */
-export const threadOf = (birth: Birth, answer: (reply: Reply) => void): HandleRequest => {
+export const threadOf = (birth: WorkerInit, answer: (reply: Reply) => void): HandleRequest => {
   const { memory } = birth, programs = new Map<number, Loaded>();
   return (request) => {
     if (request.kind === "drop") {

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect";
 import type * as Layer from "effect/Layer";
 import type { DeviceProfile } from "../device_profile.ts";
-import { paceDawn } from "./dawn_pace.ts";
+import { throttleDawn } from "./dawn_throttle.ts";
 import { type Device, deviceOf } from "./device.ts";
 import { withoutStderr } from "./driver_noise.ts";
 import { DeviceError } from "./errors.ts";
@@ -43,7 +43,7 @@ const rootOf = (create: Module["create"], args: readonly string[]): GPU => {
 export const dawnProvider = (options: DawnOptions = {}): Effect.Effect<Provider, DeviceError> =>
   Effect.tryPromise({
     try: async () => {
-      paceDawn();
+      throttleDawn();
       const { create } = await import("webgpu") as unknown as Module;
       const root = rootOf(create, dawnArguments(options));
       return {

@@ -27,7 +27,7 @@ export const denoProvider = (): Provider => {
   };
 };
 
-/** Opens Deno's own WebGPU device for the length of a scope; `as` overrides what the compiler is told about it. */
+/** Opens Deno's own WebGPU device for the length of a scope; `as` overrides the profile that the compiler sees. */
 export const webGpu = (as: Partial<DeviceProfile> = {}): Layer.Layer<Device, DeviceError> =>
   deviceOf(Effect.sync(denoProvider), as);
 

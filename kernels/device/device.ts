@@ -7,7 +7,6 @@ import { compile, type CompileOptions, type Plan, type Source } from "../plan/pl
 import type { Schedules } from "../schedule/schedule.ts";
 import type { DeviceError } from "./errors.ts";
 import { Health } from "./health.ts";
-import { compileKept, type PlanStore } from "./plan_store.ts";
 import type { PipelineCache } from "./pipeline.ts";
 import { loadProgram, type Program } from "./program.ts";
 import { matrixConfigs, type Opened, openGpu, type Provider } from "./provider.ts";
@@ -18,13 +17,11 @@ export interface DeviceService {
   readonly profile: DeviceProfile;
   /** Schedules that measurements found to be better on it than the default ones. */
   readonly schedules?: Schedules;
-  /** Where programs that were compiled before are kept; nowhere where it is left out. */
-  readonly plans?: PlanStore;
   /**
-   * Puts a compiled plan on the device; its buffers live as long as the scope. Inputs that a program of `beside` has
+   * Puts a compiled plan on the device; its buffers live as long as the scope. Inputs that a program of `alongside` has
    * under the same path are shared with it: written once, and state of the one is state of the other.
    */
-  readonly load: (plan: Plan, beside?: readonly Program[]) => ReturnType<typeof loadProgram>;
+  readonly load: (plan: Plan, alongside?: readonly Program[]) => ReturnType<typeof loadProgram>;
 }
 
 /** Marks programs that need a device. */
@@ -38,15 +35,12 @@ const key = Context.Service<Device, DeviceService>("chain-of-sight/Device");
 /** The device service: `yield* theDevice()` where a program needs one. */
 export const theDevice = (): Context.Service<Device, DeviceService> => key;
 
-/** Compiles for a device, under the schedules that measurements found for it; takes a plan that was kept before. */
+/** Compiles for a device, under the schedules that measurements found for it. */
 export const compileFor = (
-  { profile, schedules = {}, plans }: Pick<DeviceService, "profile" | "schedules" | "plans">,
+  { profile, schedules = {} }: Pick<DeviceService, "profile" | "schedules">,
   source: Source,
   options: CompileOptions = {},
-): Plan =>
-  plans === undefined
-    ? compile(source, profile, { schedules, ...options })
-    : compileKept(plans, source, profile, { schedules, ...options });
+): Plan => compile(source, profile, { schedules, ...options });
 
 /** The profile of an opened device. */
 export const profileOf = (opened: Opened): DeviceProfile => {
@@ -78,22 +72,22 @@ export const profileOf = (opened: Opened): DeviceProfile => {
     maxInvocations: device.limits.maxComputeInvocationsPerWorkgroup,
     workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
     attention: true,
-    fewestQueries: 0,
+    minQueries: 0,
     attentionUnits: software ? 1 : 64,
     maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
-    longestSum: 2 ** 15,
-    // Mesa's LLVM code generator counts the turns of all loops of an invocation together
-    maxTurns: /llvmpipe|lavapipe/i.test(name) ? 65535 : Infinity,
+    maxSumLength: 2 ** 15,
+    // Mesa's LLVM code generator counts the iterations of all loops of an invocation together
+    maxIterations: /llvmpipe|lavapipe/i.test(name) ? 65535 : Infinity,
   };
 };
 
-/** A profile of which the compiler is told something else; sums of f16 decide numbers, so that the name says them. */
-export const told = (profile: DeviceProfile, as: Partial<DeviceProfile>): DeviceProfile => {
+/** A profile of which the compiler is informed something else; sums of f16 decide numbers, so that the name says them. */
+export const withOverrides = (profile: DeviceProfile, as: Partial<DeviceProfile>): DeviceProfile => {
   const all = { ...profile, ...as };
   return all.halfSums ? { ...all, name: `${all.name}, sums of f16` } : all;
 };
 
-/** Opens the device of a provider for the length of a scope; `as` overrides what the compiler is told about it. */
+/** Opens the device of a provider for the length of a scope; `as` overrides the profile that the compiler sees. */
 export const deviceOf = (
   provider: Effect.Effect<Provider, DeviceError>,
   as: Partial<DeviceProfile>,
@@ -105,11 +99,11 @@ export const deviceOf = (
       ({ device }) => Effect.sync(() => device.destroy()),
     ).pipe(
       Effect.map((opened) => {
-        const profile = told(profileOf(opened), as), health = new Health(opened.device);
+        const profile = withOverrides(profileOf(opened), as), health = new Health(opened.device);
         const pipelines: PipelineCache = new Map();
         return {
           profile,
-          load: (plan, beside) => loadProgram(opened.device, plan, profile, pipelines, health, beside),
+          load: (plan, alongside) => loadProgram(opened.device, plan, profile, pipelines, health, alongside),
         };
       }),
     ),

@@ -1,4 +1,4 @@
-/** Keeps graphics drivers from printing to the user's terminal while adapters are requested. */
+/** Silences graphics drivers on the user's terminal while adapters are requested. */
 
 const SYMBOLS = {
   open: { parameters: ["buffer", "i32"], result: "i32" },

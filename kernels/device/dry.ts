@@ -1,5 +1,5 @@
 /**
- * A GPU of a profile that is not there: programs are compiled, placed and recorded as on a device, but buffers hold
+ * A dry-run GPU of a given profile: programs are compiled, placed and recorded as on a device, but buffers hold
  * nothing and runs are counted. What a device would refuse for its limits is refused here, too.
  */
 import * as Effect from "effect/Effect";
@@ -72,9 +72,9 @@ export const dryDevice = (profile: DeviceProfile): DryDevice => {
   const ledger: Ledger = { bindGroups: 0 }, gpu = emptyGpu(profile, ledger), health = new Health(gpu);
   const programs: { -readonly [K in keyof DryProgram]: DryProgram[K] }[] = [];
   const loaded = new Map<Program, Program>(), pipelines = new Map();
-  const load: DeviceService["load"] = (plan, beside = []) =>
+  const load: DeviceService["load"] = (plan, alongside = []) =>
     Effect.gen(function* () {
-      const before = ledger.bindGroups, around = beside.map((program) => loaded.get(program)!);
+      const before = ledger.bindGroups, around = alongside.map((program) => loaded.get(program)!);
       const program = yield* loadProgram(gpu, plan, profile, pipelines, health, around);
       const { bytes } = program, entry = { plan, bytes, dispatches: ledger.bindGroups - before, runs: 0 };
       programs.push(entry);

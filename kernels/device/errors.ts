@@ -1,8 +1,8 @@
 /** Errors of devices, typed: what failed, in which kernel, for which lines of the program, and what to do. */
 import * as Data from "effect/Data";
-import { type Made, madeText } from "../plan/blame.ts";
+import { type Provenance, provenanceText } from "../plan/blame.ts";
 
-/** What went wrong on a device. */
+/** The failure on a device. */
 export type DeviceFault =
   | "no adapter"
   | "refused"
@@ -17,22 +17,22 @@ export interface DeviceFailure {
   readonly fault: DeviceFault;
   /** What was got, from the driver where it spoke. */
   readonly got: string;
-  /** What to do. */
+  /** How to fix it. */
   readonly hint: string;
   /** The kernel at fault, where it is known. */
   readonly kernel?: string;
-  /** Operations concerned, with the lines they come from: of the kernel, or of what was running, or the greatest. */
-  readonly made?: readonly Made[];
+  /** Operations concerned, with the lines they come from: of the kernel, or of what was running, or the largest. */
+  readonly made?: readonly Provenance[];
 }
 
 /** Constructor of an error that carries a failure. */
 export type DeviceErrorClass = new (failure: DeviceFailure) => Error & DeviceFailure;
 
-const MOST_LINES = 8;
+const MAX_LINES = 8;
 
 const sentence = ({ fault, got, hint, kernel, made = [] }: DeviceFailure): string => {
-  const lines = made.slice(0, MOST_LINES).map((m) => `\n  ${madeText(m)}`);
-  const more = made.length > MOST_LINES ? `\n  and ${made.length - MOST_LINES} more lines` : "";
+  const lines = made.slice(0, MAX_LINES).map((m) => `\n  ${provenanceText(m)}`);
+  const more = made.length > MAX_LINES ? `\n  and ${made.length - MAX_LINES} more lines` : "";
   const where = kernel === undefined ? "" : ` in kernel "${kernel}"`;
   return `${fault}${where}: ${got}; ${hint}${lines.join("")}${more}`;
 };

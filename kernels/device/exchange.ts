@@ -12,7 +12,7 @@ import type { BufferRange, OnDevice } from "./transfer.ts";
 import { wait } from "./wait.ts";
 
 /**
- * Reads and changes bytes in place, in the element types of what lies there; f32 has four bytes each.
+ * Reads and changes bytes in place, in the element types of what is there; f32 has four bytes each.
  * @internal
  */
 export type UseBytes<E, R> = (bytes: Uint8Array<ArrayBufferLike>) => Effect.Effect<void, E, R>;
@@ -28,7 +28,7 @@ export type Exchange = <E, R>(
 ) => Effect.Effect<void, DeviceError | TreeError | E, R>;
 
 /** Bytes from a place on. */
-export interface Stretch {
+export interface ByteRange {
   /** Where they begin. */
   readonly at: number;
   /** How many. */
@@ -36,8 +36,8 @@ export interface Stretch {
 }
 
 /** The stretches that some places fill, in their order in memory: places that touch are one, those there twice are once. */
-export const stretchesOf = (places: readonly Stretch[]): readonly Stretch[] => {
-  const all: Stretch[] = [];
+export const coalescedRanges = (places: readonly ByteRange[]): readonly ByteRange[] => {
+  const all: ByteRange[] = [];
   for (const { at, bytes } of places.toSorted((a, b) => a.at - b.at)) {
     const last = all.at(-1);
     if (last === undefined || last.at + last.bytes < at) all.push({ at, bytes });
@@ -75,7 +75,7 @@ export const piecesOf = (
 const rangesOf = (places: OnDevice["places"], slots: readonly number[]): readonly BufferRange[] => {
   const ranges = slots.flatMap((slot) => places[slot]!);
   return [...new Set(ranges.map(({ buffer }) => buffer))].flatMap((buffer) =>
-    stretchesOf(
+    coalescedRanges(
       ranges.filter((range) => range.buffer === buffer).map(({ offset, size }) => ({
         at: offset,
         bytes: size,

@@ -1,6 +1,6 @@
-/** What a device's driver reports outside any call, and what was running then. */
+/** Errors that a device's driver reports outside any call, and the programs that were running then. */
 import * as Effect from "effect/Effect";
-import { hardest, planText } from "../plan/blame.ts";
+import { mostExpensive, planText } from "../plan/blame.ts";
 import type { Plan } from "../plan/plan.ts";
 import { DeviceError, type DeviceFailure } from "./errors.ts";
 
@@ -40,7 +40,7 @@ export class Health {
     return new DeviceError(
       plan === undefined
         ? failure
-        : { ...failure, got: `${failure.got} while running ${planText(plan)}`, made: hardest(plan) },
+        : { ...failure, got: `${failure.got} while running ${planText(plan)}`, made: mostExpensive(plan) },
     );
   }
 

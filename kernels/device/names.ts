@@ -1,4 +1,4 @@
-/** Checks of what a program is asked to take or give, the same on every device. */
+/** Checks of the inputs and outputs of a program, the same on every device. */
 import { arrayFault, equals, type NdArray, show, sizeOf, type Tensor, TreeError } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type { Plan } from "../plan/plan.ts";
@@ -66,9 +66,9 @@ export const checkPart = (
 export interface Named {
   /** The name it was asked by. */
   readonly name: string;
-  /** What it is. */
+  /** Its kind. */
   readonly tensor: Tensor;
-  /** Where it lies: for a donated output, where the input lies that it replaces. */
+  /** Where it is: for a donated output, where the input is that it replaces. */
   readonly slot: number;
 }
 

@@ -1,6 +1,6 @@
 /** Pipelines: kernels compiled by the driver, one for each text, all at once where the provider can. */
 import * as Effect from "effect/Effect";
-import { madeBy } from "../plan/blame.ts";
+import { provenanceOf } from "../plan/blame.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { KernelDispatch } from "../wgsl/render.ts";
 import { DeviceError } from "./errors.ts";
@@ -9,7 +9,7 @@ import { DeviceError } from "./errors.ts";
 export interface Pipeline {
   /** The compiled kernel. */
   readonly compute: GPUComputePipeline;
-  /** What it binds. */
+  /** Its bindings. */
   readonly layout: GPUBindGroupLayout;
 }
 
@@ -85,7 +85,9 @@ export const compilePipelines = (
         fault: "rejected kernel",
         got,
         hint: "report the kernel's text with the driver's version",
-        ...(dispatch === undefined ? {} : { kernel: dispatch.label, made: madeBy(plan, [dispatch.kernel]) }),
+        ...(dispatch === undefined
+          ? {}
+          : { kernel: dispatch.label, made: provenanceOf(plan, [dispatch.kernel]) }),
       }),
     );
   });

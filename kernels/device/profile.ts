@@ -7,7 +7,7 @@ import { DeviceError } from "./errors.ts";
 
 /** One recorded dispatch on a device. */
 export interface Recorded {
-  /** What it computes. */
+  /** Its computation. */
   readonly label: string;
   /** The compiled kernel. */
   readonly pipeline: GPUComputePipeline;
@@ -19,8 +19,8 @@ export interface Recorded {
   readonly size: readonly [number, number, number];
 }
 
-/** Most time stamps of one query set. */
-const MOST = 4096;
+/** Maximum number of time stamps of one query set. */
+const LIMIT = 4096;
 
 const stamp = (device: GPUDevice, part: readonly Recorded[]): Promise<Float64Array> => {
   const count = 2 * part.length, bytes = 8 * count;
@@ -68,8 +68,8 @@ export const profileSteps = (
       const runs: Float64Array[] = [];
       for (let r = 0; r <= repeats; r++) {
         const parts: number[] = [];
-        for (let at = 0; at < steps.length; at += MOST / 2) {
-          parts.push(...await stamp(device, steps.slice(at, at + MOST / 2)));
+        for (let at = 0; at < steps.length; at += LIMIT / 2) {
+          parts.push(...await stamp(device, steps.slice(at, at + LIMIT / 2)));
         }
         // the first run warms up
         if (r > 0) runs.push(Float64Array.from(parts));

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { Plan } from "../plan/plan.ts";
-import { greatest, madeBy } from "../plan/blame.ts";
+import { largestTensors, provenanceOf } from "../plan/blame.ts";
 import { bytesText } from "../plan/explain.ts";
 import { without } from "../plan/memory.ts";
 import { type Homes, homesOf } from "../wgsl/module.ts";
@@ -14,7 +14,6 @@ import { DeviceError } from "./errors.ts";
 import { type Exchange, exchangeOf } from "./exchange.ts";
 import { type Health, healthy } from "./health.ts";
 import { compilePipelines, type PipelineCache } from "./pipeline.ts";
-import { keepDispatches, keptDispatches } from "./plan_store.ts";
 import { profileSteps, type Recorded } from "./profile.ts";
 import { type Home, placesShared, scratchShared } from "./shared.ts";
 import { runnerOf } from "./submit.ts";
@@ -33,7 +32,7 @@ import {
 export interface Program {
   /** The plan. */
   readonly plan: Plan;
-  /** Bytes of its tensors on the device, without those that lie in programs that it was loaded beside. */
+  /** Bytes of its tensors on the device, without those that are in programs that it was loaded alongside. */
   readonly bytes: number;
   /** Uploads inputs by path. A path that the plan does not read, or an array that does not fit it, is refused. */
   readonly write: (values: Readonly<Record<string, NdArray>>) => ReturnType<typeof uploadInputs>;
@@ -55,7 +54,7 @@ export interface Program {
 const homes = new WeakMap<Program, Home<readonly BufferRange[], GPUBuffer>>();
 
 /**
- * Puts a plan on a device, beside programs whose inputs of the same path it shares, and whose temporaries lie where its
+ * Puts a plan on a device, alongside programs whose inputs of the same path it shares, and whose temporaries are where its
  * own do. Its own buffers are freed with the scope, which those of the others must outlive.
  */
 export const loadProgram = (
@@ -64,11 +63,11 @@ export const loadProgram = (
   profile: DeviceProfile,
   pipelines: PipelineCache,
   health: Health,
-  beside: readonly Program[] = [],
+  alongside: readonly Program[] = [],
 ): Effect.Effect<Program, DeviceError | TreeError, Scope.Scope> =>
   Effect.gen(function* () {
     yield* healthy(health);
-    const around = beside.flatMap((program) => homes.get(program) ?? []);
+    const around = alongside.flatMap((program) => homes.get(program) ?? []);
     const shared = yield* placesShared(plan, around, {
       shift: ([range], by, size) => [{ buffer: range!.buffer, offset: range!.offset + by, size }],
       same: ([a, ...more], [b]) =>
@@ -84,8 +83,8 @@ export const loadProgram = (
           got: `a tensor that no kernel can bind, in ${profile.maxBindings} pieces of ${
             bytesText(profile.maxBindingBytes)
           }`,
-          hint: "use a smaller batch or model; the greatest tensors are",
-          made: greatest(plan),
+          hint: "use a smaller batch or model; the largest tensors are",
+          made: largestTensors(plan),
         }),
       );
     }
@@ -111,8 +110,8 @@ export const loadProgram = (
             new DeviceError({
               fault: "out of memory",
               got: `${error.message} (the program needs ${bytesText(own)})`,
-              hint: "use a smaller batch or model; the greatest tensors are",
-              made: greatest(plan),
+              hint: "use a smaller batch or model; the largest tensors are",
+              made: largestTensors(plan),
             }),
           );
         }
@@ -140,10 +139,8 @@ export const loadProgram = (
       rangeBytes: (slot) => places[slot]![0]!.size,
       buffersOf: (slot) => places[slot]!.map((r) => r.buffer),
     };
-    // texts depend on where tensors lie: those of a program beside others are its own
-    const known = shared.size > 0 ? undefined : keptDispatches(plan, profile);
     const steps: Recorded[] = [],
-      dispatches = known ?? dispatchesOf(plan, profile, shared.size > 0 ? here : undefined);
+      dispatches = dispatchesOf(plan, profile, shared.size > 0 ? here : undefined);
     for (const dispatch of dispatches) {
       if (dispatch.bindings.length > profile.maxBindings) {
         return yield* Effect.fail(
@@ -152,24 +149,22 @@ export const loadProgram = (
             got: `${dispatch.bindings.length} bindings of at most ${profile.maxBindingBytes} bytes`,
             hint: `this device has ${profile.maxBindings} bindings: use a smaller batch or model`,
             kernel: dispatch.label,
-            made: madeBy(plan, [dispatch.kernel]),
+            made: provenanceOf(plan, [dispatch.kernel]),
           }),
         );
       }
     }
     const iterations = (d: KernelDispatch): number => iterationsOf(d.kernel, plan.schedules);
-    // what was kept has been loaded before
-    const endless = known === undefined
-      ? dispatches.find((d) => iterations(d) > profile.maxTurns)
-      : undefined;
+    const endless = dispatches.find((d) => iterations(d) > profile.maxIterations);
     if (endless !== undefined) {
       return yield* Effect.fail(
         new DeviceError({
           fault: "refused",
-          got: `a kernel whose loops take ${iterations(endless)} turns`,
-          hint: `this device stops after ${profile.maxTurns}, silently: compute it in parts, or on the CPU`,
+          got: `a kernel whose loops take ${iterations(endless)} iterations`,
+          hint:
+            `this device stops after ${profile.maxIterations}, silently: compute it in parts, or on the CPU`,
           kernel: endless.label,
-          made: madeBy(plan, [endless.kernel]),
+          made: provenanceOf(plan, [endless.kernel]),
         }),
       );
     }
@@ -183,18 +178,9 @@ export const loadProgram = (
           resource: part === undefined ? places[slot]![window]! : partOf(places[slot]!, part),
         })),
       });
-      const { label, workgroups: size } = dispatch;
-      steps.push({
-        label,
-        get kernel() {
-          return dispatch.kernel;
-        },
-        pipeline: pipeline.compute,
-        group,
-        size,
-      });
+      const { label, kernel, workgroups: size } = dispatch;
+      steps.push({ label, kernel, pipeline: pipeline.compute, group, size });
     }
-    if (known === undefined && shared.size === 0) keepDispatches(plan, dispatches);
     yield* healthy(health);
 
     const written = new Written(plan, around.map((home) => home.written));

@@ -1,4 +1,4 @@
-/** The seam to whoever provides the `GPU` object: Deno, Dawn or a browser. */
+/** The interface to the provider of the `GPU` object: Deno, Dawn or a browser. */
 /// <reference types="@webgpu/types" />
 import * as Effect from "effect/Effect";
 import type { MatrixConfig } from "../capabilities.ts";
@@ -10,7 +10,7 @@ export interface Provider {
   readonly name: "deno" | "dawn" | "browser";
   /** The root of everything it gives; undefined where the runtime has none. */
   readonly gpu: Pick<GPU, "requestAdapter"> | undefined;
-  /** Features asked for beside the usual ones. */
+  /** Features asked for alongside the usual ones. */
   readonly more: readonly string[];
   /** What to do where it has no adapter. */
   readonly hint: string;

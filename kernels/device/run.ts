@@ -1,4 +1,4 @@
-/** Values of descriptions in one call in Deno: for scripts, notebooks and a first look. */
+/** Evaluates descriptions in one call in Deno: for scripts and notebooks. */
 import { type DeviceName, deviceNamed } from "./choice.ts";
 import { type Run, runWith } from "./run_with.ts";
 

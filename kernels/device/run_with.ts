@@ -1,4 +1,4 @@
-/** Values of descriptions in one call, on devices that are opened by name and stay open. */
+/** Evaluates descriptions in one call, on devices that are opened by name and stay open. */
 import type { Bindings, NdArray, Tensor } from "@chain-of-sight/core";
 import type * as Layer from "effect/Layer";
 import * as ManagedRuntime from "effect/ManagedRuntime";

@@ -1,6 +1,6 @@
 /**
- * Memory that programs have in common. A program loaded beside others keeps the inputs that they have too, by path,
- * where they lie there: weights are uploaded once, and state that one program leaves is what the next begins with.
+ * Memory that programs have in common. A program loaded alongside others keeps the inputs that they have too, by path,
+ * in place: weights are uploaded once, and the state that one program leaves is the initial state of the next.
  */
 import { equals, show, type Tensor, TreeError } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
@@ -15,7 +15,7 @@ export interface Scratch<S> {
   readonly at: S;
 }
 
-/** A program that others may be loaded beside: its plan, where a slot of it lies, and its temporaries. */
+/** A program that others may be loaded alongside: its plan, where a slot of it is, and its temporaries. */
 export interface Home<A, S> {
   /** The plan. */
   readonly plan: Plan;
@@ -23,7 +23,7 @@ export interface Home<A, S> {
   readonly places: readonly A[];
   /** Memory of its temporaries. */
   readonly scratch: readonly Scratch<S>[];
-  /** What its inputs hold. */
+  /** Contents of its inputs. */
   readonly written: Written;
 }
 
@@ -33,9 +33,9 @@ export interface Home<A, S> {
  */
 export const scratchShared = <A, S>(
   buffers: Plan["memory"]["buffers"],
-  beside: readonly Home<A, S>[],
+  alongside: readonly Home<A, S>[],
 ): ReadonlyMap<number, S> => {
-  const free = beside.flatMap(({ scratch }) => scratch).toSorted((a, b) => a.bytes - b.bytes);
+  const free = alongside.flatMap(({ scratch }) => scratch).toSorted((a, b) => a.bytes - b.bytes);
   const found = new Map<number, S>();
   buffers.forEach(({ bytes, role }, i) => {
     const least = role === "scratch" ? free.findIndex((s) => s.bytes >= bytes) : -1;
@@ -54,17 +54,17 @@ export interface Places<A> {
 
 /**
  * Places of the slots of a plan that other programs hold already. Inputs of one path must be of one shape, and those
- * that the plan wants side by side must lie so.
+ * that the plan wants side by side must be so.
  */
 export const placesShared = <A>(
   plan: Plan,
-  beside: readonly Pick<Home<A, unknown>, "plan" | "places">[],
+  alongside: readonly Pick<Home<A, unknown>, "plan" | "places">[],
   places: Places<A>,
 ): Effect.Effect<ReadonlyMap<number, A>, TreeError> =>
   Effect.gen(function* () {
     const found = new Map<number, A>();
     for (const [path, tensor] of Object.entries(plan.inputs)) {
-      for (const home of beside) {
+      for (const home of alongside) {
         const there: Tensor | undefined = home.plan.inputs[path];
         if (there === undefined) continue;
         if (!equals(there.shape, tensor.shape) || there.dtype !== tensor.dtype) {

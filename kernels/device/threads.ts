@@ -1,5 +1,5 @@
-/** What the pool of the CPU device needs of a thread, whichever runtime starts it. */
-import type { Birth, Reply, Request } from "./cpu_messages.ts";
+/** Requirements of the pool of the CPU device on a thread, whichever runtime starts it. */
+import type { Reply, Request, WorkerInit } from "./cpu_messages.ts";
 
 /** A thread that runs programs. */
 export interface Thread {
@@ -20,4 +20,4 @@ export interface ThreadEvents {
 }
 
 /** Starts a thread over the device's memory. */
-export type SpawnThread = (birth: Birth, events: ThreadEvents) => Thread;
+export type SpawnThread = (birth: WorkerInit, events: ThreadEvents) => Thread;

@@ -1,5 +1,5 @@
 /** Threads of the CPU device in a page: web workers where the page is isolated, the calling thread elsewhere. */
-import type { Birth, Reply } from "./cpu_messages.ts";
+import type { Reply, WorkerInit } from "./cpu_messages.ts";
 import { threadOf } from "./cpu_worker.ts";
 import type { SpawnThread, Thread, ThreadEvents } from "./threads.ts";
 
@@ -20,7 +20,7 @@ export const webThreads = (script: URL | string): SpawnThread => (birth, events)
 };
 
 /** One thread: the one that calls. A request blocks it until it is done. */
-export const callingThread: SpawnThread = (birth: Birth, { onReply }: ThreadEvents): Thread => {
+export const callingThread: SpawnThread = (birth: WorkerInit, { onReply }: ThreadEvents): Thread => {
   const handle = threadOf(birth, (reply) => queueMicrotask(() => onReply(reply)));
   return { post: handle, keepAlive: () => {}, end: () => Promise.resolve() };
 };

@@ -18,7 +18,7 @@ export interface BufferRange {
   readonly size: number;
 }
 
-/** A part of what several ranges hold together. It must lie in one buffer, in ranges that follow each other. */
+/** A part of what several ranges hold together. It must be in one buffer, in ranges that follow each other. */
 export const partOf = (
   ranges: readonly BufferRange[],
   part: { readonly offset: number; readonly bytes: number },
@@ -54,7 +54,7 @@ export interface OnDevice {
   readonly places: readonly (readonly BufferRange[])[];
   /** What the driver reported. */
   readonly health: Health;
-  /** What its inputs hold. */
+  /** Contents of its inputs. */
   readonly written: Written;
   /** Bytes of uploads of which the driver holds a copy, until something is submitted. */
   readonly waiting: { bytes: number };

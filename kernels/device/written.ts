@@ -1,5 +1,5 @@
 /**
- * What the memory of inputs holds: nothing until it is written, by the host, by a run that donates a result to it, or
+ * Contents of the memory of inputs: nothing until it is written, by the host, by a run that donates a result to it, or
  * through another program that shares it. A program does not run on memory that holds nothing.
  */
 import { show, sizeOf, TreeError } from "@chain-of-sight/core";
@@ -11,7 +11,7 @@ interface Held {
   value: boolean;
 }
 
-/** What a program and those beside it have written. */
+/** What a program and those next to it have written. */
 export class Written {
   readonly #plan: Plan;
   readonly #held: ReadonlyMap<string, Held>;
@@ -20,13 +20,13 @@ export class Written {
   #ran = false;
 
   /** Nothing written, but what programs that share inputs have written there. */
-  constructor(plan: Plan, beside: readonly Written[]) {
+  constructor(plan: Plan, alongside: readonly Written[]) {
     this.#plan = plan;
     this.#held = new Map(
       Object.keys(plan.inputs).map((path) => [
         path,
         // the place that `placesShared` takes
-        beside.flatMap((other) => other.#held.get(path) ?? []).at(-1) ?? { value: false },
+        alongside.flatMap((other) => other.#held.get(path) ?? []).at(-1) ?? { value: false },
       ]),
     );
   }

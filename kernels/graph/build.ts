@@ -34,7 +34,7 @@ import { attentionIndex, operandIndex, type Roots } from "./roots.ts";
 /** Rows of reductions may have outputs this long at most; longer ones are faster as kernels of their own. */
 const LONGEST_ROW = 16384;
 /** Fewer rows than this leave a device idle if whole rows are given to one worker. */
-const FEWEST_ROWS = 32;
+const MIN_ROWS = 32;
 
 /** What a group of roots may become. */
 export interface Members {
@@ -99,7 +99,7 @@ const loop = ({ members, stored }: Members, roots: Roots): LoopKernel => {
     if (reductions.length === 0 || rows === 0 || size % rows !== 0) refuse("outputs of other sizes");
     if (columns !== 1 && columns !== size / rows) refuse("rows of several lengths");
     columns = size / rows;
-    if (columns > LONGEST_ROW || (rows < FEWEST_ROWS && columns > 256)) {
+    if (columns > LONGEST_ROW || (rows < MIN_ROWS && columns > 256)) {
       refuse("too few rows for their length");
     }
   }
@@ -216,7 +216,7 @@ const attention = (node: Tensor<AttentionOp>, roots: Roots): AttentionKernel => 
 
 const scatter = ({ members }: Members, roots: Roots): ScatterKernel => {
   const t = members[0]!;
-  if (members.length !== 1 || !is("scatterAdd", t)) return refuse("scatter stands alone");
+  if (members.length !== 1 || !is("scatterAdd", t)) return refuse("scatter is alone");
   const [ids, updates] = t.args as [Tensor, Tensor], build = new ValueBuilder();
   const positions = sizeOf(ids.shape), inner = t.shape.slice(1), width = sizeOf(inner);
   const lower = lowering(build, (x, at) => roots.load(build, x, at));

@@ -1,8 +1,8 @@
 /**
- * Kernels of multi-tensor nodes. The tensors of a column lie side by side in memory, in one order for every column, so that
+ * Kernels of multi-tensor nodes. The tensors of a column are side by side in memory, in one order for every column, so that
  * a map runs straight through all of them: an optimiser's update of hundreds of parameters is one dispatch. Sums are
  * split reductions: tensors are cut into pieces of one length, one dispatch sums the pieces, another the pieces of each
- * tensor; where each piece lies is a table in memory.
+ * tensor; a table in memory holds the position of each piece.
  */
 import {
   type ClosedFunction,
@@ -37,13 +37,13 @@ import { storedIn } from "./scan_operands.ts";
 export interface PackedKernels {
   /** The kernels. */
   readonly kernels: readonly LoopKernel[];
-  /** What must lie side by side. */
+  /** What must be side by side. */
   readonly packs: readonly Pack[];
   /** Constant arrays that they read. */
   readonly tables: ReadonlyMap<Tensor, Int32Array>;
 }
 
-/** Least and greatest length of a piece of a sum; in between, there are about this many pieces. */
+/** Minimum and maximum length of a piece of a sum; in between, there are about this many pieces. */
 const SHORTEST = 256, LONGEST = 16384, PIECES = 1024;
 
 /** Elements at whose multiples tensors start, which are as many for every element type. */
@@ -60,7 +60,7 @@ const below = (t: Tensor): Tensor =>
     ? below(t.args[0]!)
     : t;
 
-/** The tensors that multi-tensor nodes read as they lie in memory. */
+/** The tensors that multi-tensor nodes read as they are in memory. */
 export const packedOperands = (t: Tensor<"foreach"> | Tensor<"foreachSum">): readonly Tensor[] =>
   t.args.map(is("foreachSum", t) ? below : member);
 
@@ -78,7 +78,7 @@ export const unpacked = (alone: (t: Tensor) => boolean): (roots: readonly Tensor
       const rest = apart.flatMap((own, i) => own ? [] : [i]);
       return resultAt(within(rest), result * rest.length + rest.indexOf(at));
     }
-    // one of many sums, each of which stands alone now
+    // one of many sums, each of which is alone now
     const [whole] = node.args;
     if (is("slice", node) && is("concat", whole!) && whole.args.length === sizeOf(whole.shape)) {
       if (sizeOf(node.shape) === 1) return reshape(node.shape)(whole.args[node.attributes.start[0]!]!);
@@ -96,10 +96,10 @@ export const unpacked = (alone: (t: Tensor) => boolean): (roots: readonly Tensor
     );
   });
 
-/** Where inputs lie in other programs, by path: in which memory, and from which element on. */
+/** Where inputs are in other programs, by path: in which memory, and from which element on. */
 export type Placed = Readonly<Record<string, readonly [whole: number, at: number]>>;
 
-/** The tensors of a multi-tensor node, by number, in runs that lie side by side where other programs have them. */
+/** The tensors of a multi-tensor node, by number, in runs that are side by side where other programs have them. */
 const runsOf = (columns: readonly (readonly Tensor[])[], placed: Placed): readonly (readonly number[])[] => {
   const places = columns[0]!.map((_, i) =>
     columns.map((column) => {
@@ -177,12 +177,12 @@ export const packedOnce = (roots: readonly Tensor[]): readonly Tensor[] => {
 };
 
 /** Lays tensors side by side, in as few packs as the limit allows. */
-const packedTogether = (tensors: readonly Tensor[], name: string, mostBytes: number): Pack[] => {
+const packedTogether = (tensors: readonly Tensor[], name: string, maxBytes: number): Pack[] => {
   const packs: { tensor: Tensor; at: number }[][] = [[]];
   let end = 0;
   for (const tensor of tensors) {
     const size = sizeOf(tensor.shape);
-    if (end > 0 && 4 * (up(end) + size) > mostBytes) {
+    if (end > 0 && 4 * (up(end) + size) > maxBytes) {
       packs.push([]);
       end = 0;
     }
@@ -214,11 +214,11 @@ const lowered = (
   return results.map((t) => known.get(t)!);
 };
 
-/** The kernels of a `foreach` node: one for as many tensors as may lie side by side. */
-export const foreachKernels = (node: Tensor<"foreach">, mostBytes: number): PackedKernels => {
+/** The kernels of a `foreach` node: one for as many tensors as may be side by side. */
+export const foreachKernels = (node: Tensor<"foreach">, maxBytes: number): PackedKernels => {
   const { columns, shared } = columnsOf(node), { body, count } = node.attributes, results = resultsOf(node);
   const side = (tensors: readonly Tensor[], name: string): readonly Pack[] =>
-    packedTogether(tensors, `${name} of foreach ${node.id}`, mostBytes);
+    packedTogether(tensors, `${name} of foreach ${node.id}`, maxBytes);
   const read = columns.map((column, c) => side(column.map(member), `column ${c}`));
   const written = body.results.map((_, r) => side(results.slice(r * count, (r + 1) * count), `result ${r}`));
   const kernels = read[0]!.map((first, chunk): LoopKernel => {
@@ -268,7 +268,7 @@ const rowSum = (
     fromValue(build.load(tensor, plus(scale(row, rows[0]!.length), int(i))), least, most);
   const start = cell(0, 0, sizeOf(from.shape) - 1), count = cell(1, 1, length);
   const element = of(build, build.load(from, plus(start, col)));
-  // below the count: col - count + length lies from 0 to length - 1
+  // below the count: col - count + length is from 0 to length - 1
   const place = plus(plus(col, scale(count, -1)), int(length));
   const value = build.guard(place, 0, length, element, build.literal(0, "f32"));
   const whole = parameterOf({ of: `rows of ${name}`, index: 0 }, [rows.length, length]);
@@ -300,7 +300,7 @@ const summing = (
 export const foreachSumKernels = (
   node: Tensor<"foreachSum">,
   held: readonly Pack[],
-  mostBytes: number,
+  maxBytes: number,
 ): PackedKernels => {
   const leaves = node.args.map(below), own = new Set(leaves), { body } = node.attributes;
   const grouped = held.filter((p) => p.parts.every(({ tensor }) => own.has(tensor)));
@@ -311,7 +311,7 @@ export const foreachSumKernels = (
   const length = Math.min(LONGEST, Math.max(SHORTEST, 2 ** Math.ceil(Math.log2(total / PIECES))));
   const tables = new Map<Tensor, Int32Array>(), kernels: LoopKernel[] = [];
   const piecesOf = new Map<Tensor, readonly [first: number, count: number]>();
-  const packs = packedTogether(units, `operands of foreachSum ${node.id}`, mostBytes);
+  const packs = packedTogether(units, `operands of foreachSum ${node.id}`, maxBytes);
   let pieces = 0;
   const rowsOf = packs.map(({ parts }) =>
     parts.flatMap(({ tensor: unit, at }) =>
@@ -342,5 +342,5 @@ export const foreachSumKernels = (
   return { kernels, packs, tables };
 };
 
-/** Whether a tensor may lie beside others in one binding. */
-export const tooLong = (mostBytes: number) => (t: Tensor): boolean => tensorBytes(t) > mostBytes;
+/** Whether a tensor may be alongside others in one binding. */
+export const tooLong = (maxBytes: number) => (t: Tensor): boolean => tensorBytes(t) > maxBytes;

@@ -36,7 +36,7 @@ interface Group {
   readonly members: Tensor[];
   /** Roots of other groups that it reads. */
   readonly sources: Set<Tensor>;
-  /** Those of them that it may not share a kernel with: what is computed again comes later than its sources. */
+  /** Those of them that it may not share a kernel with: what is recomputed comes later than its sources. */
   readonly apart: Set<Tensor>;
   /** The last place in the order that it, or anything it depends on through any groups, has. */
   last: number;
@@ -46,7 +46,7 @@ interface Group {
 export interface Fused {
   /** The kernels. */
   readonly kernels: readonly Kernel[];
-  /** What must lie side by side. */
+  /** What must be side by side. */
   readonly packs: readonly Pack[];
   /** Constant arrays that they read. */
   readonly tables: ReadonlyMap<Tensor, Int32Array>;
@@ -58,13 +58,13 @@ export const fuse = (
   limits: FusionLimits,
   donated: ReadonlyMap<Tensor, Tensor> = new Map(),
 ): Fused => {
-  const mostBytes = Math.min(limits.maxBindingBytes, limits.maxBufferBytes);
+  const maxBytes = Math.min(limits.maxBindingBytes, limits.maxBufferBytes);
   const bindingsOf = (t: Tensor): number => windowsOf(t, limits);
   const roots = chooseRoots(outputs, { maxReads: limits.maxBindings - 4, gpu: limits.gpu, bindingsOf });
   const { kernels: single, nodes } = fusedKernels(outputs, roots, limits, donated);
-  const maps = nodes.filter((t) => is("foreach", t)).map((t) => foreachKernels(t, mostBytes));
+  const maps = nodes.filter((t) => is("foreach", t)).map((t) => foreachKernels(t, maxBytes));
   const held = maps.flatMap((m) => m.packs);
-  const sums = nodes.filter((t) => is("foreachSum", t)).map((t) => foreachSumKernels(t, held, mostBytes));
+  const sums = nodes.filter((t) => is("foreachSum", t)).map((t) => foreachSumKernels(t, held, maxBytes));
   const packs = [...held, ...sums.flatMap((s) => s.packs)];
   const kernels = [...single, ...[...maps, ...sums].flatMap((m) => m.kernels)];
   return {
@@ -193,7 +193,7 @@ const fusedKernels = (
       nodes.push(node);
       return [];
     }
-    // what stands alone and still binds too much is refused by the device, which can say so
+    // what is alone and still binds too much is refused by the device, which can say so
     const kernel = kernelOf(
       members,
       members.length === 1 || wholes.has(members[0]!.args[0]!) ? Infinity : limits.maxBindings,
@@ -208,7 +208,7 @@ const fusedKernels = (
 const multiTensor = (t: Tensor): Tensor | undefined =>
   is("foreachSum", t) ? t : is("result", t) && is("foreach", t.args[0]!) ? t.args[0] : undefined;
 
-/** What a node reads: multi-tensor nodes read through views to what is stored, be the view stored as well or not. */
+/** Inputs of a node: multi-tensor nodes read through views to what is stored, be the view stored as well or not. */
 const readBy = (t: Tensor): readonly Tensor[] =>
   is("foreach", t) || is("foreachSum", t) ? packedOperands(t) : operandsOf(t);
 
@@ -231,7 +231,7 @@ const sourcesOf = (t: Tensor, roots: Roots): Pick<Group, "sources" | "apart"> =>
   return { sources, apart: reach(below, new Set()) };
 };
 
-const MOST_MEMBERS = 24;
+const MAX_MEMBERS = 24;
 
 /**
  * Whether a group of loops reads nothing larger than a tensor: in one kernel with others that do, it reads that once. An
@@ -252,7 +252,7 @@ const isAlone = (t: Tensor): boolean => is("scatterAdd", t) || is("result", t) |
 const mayShare = (producer: Group, consumer: Group): boolean => {
   const all = [...producer.members, ...consumer.members];
   const products = all.filter((t) => is("matmul", t)).length;
-  return all.length <= MOST_MEMBERS &&
+  return all.length <= MAX_MEMBERS &&
     !all.some(isAlone) &&
     products <= 1 &&
     !(products === 1 && (all.some((t) => isReduce(t.op)) || consumer.members.some((t) => is("matmul", t))));

@@ -1,5 +1,5 @@
-/** Refuses 16-bit numbers where a device has none. */
-import { cameFrom, DTypeError, is, type Tensor, topological } from "@chain-of-sight/core";
+/** Rejects f16 on devices without it. */
+import { DTypeError, is, type Tensor, topological, withOrigin } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 
 /** The first f16 tensor below some roots, bodies of scans included. */
@@ -16,7 +16,7 @@ const firstHalf = (roots: readonly Tensor[]): Tensor | undefined => {
 export const refuseHalf = (roots: readonly Tensor[], { f16, name }: DeviceProfile): void => {
   const found = f16 ? undefined : firstHalf(roots);
   if (found === undefined) return;
-  cameFrom(found.origin, () => {
+  withOrigin(found.origin, () => {
     throw new DTypeError({
       op: found.op,
       got: "f16 numbers",

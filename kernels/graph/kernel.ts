@@ -43,7 +43,7 @@ export interface LoopKernel {
   readonly reductions: readonly Reduction[];
   /** Results. */
   readonly outputs: readonly Output[];
-  /** What it computes, for people, where that is more than its results say. */
+  /** Its computation, for people, where that is more than its results say. */
   readonly title?: string;
 }
 
@@ -129,23 +129,23 @@ export interface AttentionKernel {
   readonly outputs: readonly Output[];
 }
 
-/** The kernels of one turn of a scan, run for every turn with other memory. */
+/** The kernels of one iteration of a scan, run for every iteration with other memory. */
 export interface RepeatKernel {
   /** Discriminates kernels. */
   readonly kind: "repeat";
   /** The scan. */
   readonly node: Tensor<"scan">;
-  /** Number of turns. */
+  /** Number of iterations. */
   readonly length: number;
-  /** What each turn runs, in order. */
+  /** What each iteration runs, in order. */
   readonly inside: readonly Kernel[];
-  /** Those of them that the first turn alone runs. */
+  /** Those of them that the first iteration alone runs. */
   readonly once: ReadonlySet<Kernel>;
-  /** The place of every tensor of a turn, by number. */
+  /** The place of every tensor of an iteration, by number. */
   readonly slotOf: ReadonlyMap<Tensor, number>;
-  /** Where a turn finds one of its places: one entry for each window. */
-  readonly placesAt: (slot: number, turn: number) => readonly Place[];
-  /** What it reads. */
+  /** Where an iteration finds one of its places: one entry for each window. */
+  readonly placesAt: (slot: number, iteration: number) => readonly Place[];
+  /** Its inputs. */
   readonly operands: readonly Tensor[];
   /** Memory that it needs while it runs. */
   readonly workspace: readonly Tensor[];
@@ -153,7 +153,7 @@ export interface RepeatKernel {
   readonly outputs: readonly Output[];
 }
 
-/** A kernel that a device runs as it stands. */
+/** A kernel that a device runs unchanged. */
 export type PlainKernel = LoopKernel | ContractionKernel | ScatterKernel | AttentionKernel;
 
 /** Any kernel. */
@@ -208,11 +208,11 @@ export const readsOf = (kernel: Kernel): Tensor[] => {
   return [...reads];
 };
 
-/** Memory that a kernel needs while it runs, beside what it reads and writes. */
+/** Memory that a kernel needs while it runs, alongside what it reads and writes. */
 export const workspaceOf = (kernel: Kernel): readonly Tensor[] =>
   kernel.kind === "repeat" ? kernel.workspace : kernel.kind === "scatter" ? [kernel.links] : [];
 
-/** What a kernel computes, for people. */
+/** Computation of a kernel, for people. */
 export const kernelLabel = (kernel: PlainKernel): string => {
   const results = (ops: readonly string[]) => [...new Set(ops)].join("+");
   switch (kernel.kind) {

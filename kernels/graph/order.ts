@@ -140,7 +140,7 @@ const greedily = (graph: KernelGraph): Kernel[] => {
   return out;
 };
 
-/** Most bytes of temporaries alive at one time. */
+/** Maximum number of bytes of temporaries alive at one time. */
 const peakOf = (
   order: readonly Kernel[],
   { temporariesOf }: KernelGraph,

@@ -1,5 +1,5 @@
-/** Rewriting of descriptions from the arguments up. New nodes have the origin of what they stand for. */
-import { cameFrom, is, mapBody, recordOf, remade, type Tensor, topological } from "@chain-of-sight/core";
+/** Rewriting of descriptions from the arguments up. New nodes have the origin of what they represent. */
+import { is, mapBody, recordOf, remade, type Tensor, topological, withOrigin } from "@chain-of-sight/core";
 
 /** What a node becomes, once its arguments have: another of the same shape and element type, or itself. */
 export type Rule = (node: Tensor) => Tensor;
@@ -18,7 +18,7 @@ export const replaced = (
 ): Tensor[] => {
   const becomes = new Map<Tensor, Tensor>();
   const become = (t: Tensor): Tensor => {
-    const node = becomes.get(t) ?? cameFrom(t.origin, () => made(t, become) ?? remadeWith(t, become));
+    const node = becomes.get(t) ?? withOrigin(t.origin, () => made(t, become) ?? remadeWith(t, become));
     becomes.set(t, node);
     return node;
   };

@@ -1,6 +1,6 @@
 /**
  * Chooses the roots: the descriptions that get memory. All others are computed where they are used. A root is what
- * the caller asked for, what sums over many elements, what a contraction reads, and what is dear and used often.
+ * the caller asked for, what sums over many elements, what a contraction reads, and what is expensive and used often.
  */
 import {
   type AttentionOp,
@@ -22,7 +22,7 @@ import { isHeavy, isView, lowering } from "./lower.ts";
 import { packedOperands } from "./foreach.ts";
 import { storedOperands } from "./scan_operands.ts";
 
-/** Relative cost of computing one element again. */
+/** Relative cost of recomputing one element. */
 const costOf = (t: Tensor): number => {
   switch (t.op) {
     case "exp":
@@ -52,7 +52,7 @@ const costOf = (t: Tensor): number => {
   }
 };
 
-const LOAD = 2, DEAR_REPEATED = 8, MANY = 8;
+const LOAD = 2, EXPENSIVE_REPEATED = 8, MANY = 8;
 
 /** What costs more is stored where it is used more than once. */
 const EXPENSIVE = 12, EXPENSIVE_ON_GPU = 20;
@@ -109,7 +109,7 @@ export const operandIndex = (operand: Tensor, axes: readonly [string, string]): 
   return [...unravel(variable("batch", sizeOf(batch)), batch), variable(axes[0], p), variable(axes[1], q)];
 };
 
-/** What decides about roots, beside the program. */
+/** Inputs that decide about roots, alongside the program. */
 export interface RootLimits {
   /** Most tensors that one kernel may read. */
   readonly maxReads: number;
@@ -187,10 +187,10 @@ export const chooseRoots = (outputs: readonly Tensor[], { maxReads, gpu, binding
     }
     if (is("expand", t)) {
       const base = baseOf(t), repeated = sizeOf(t.shape) >= MANY * sizeOf(base.shape);
-      if (repeated && !roots.has(base) && cost.get(base)! > DEAR_REPEATED) root(base);
+      if (repeated && !roots.has(base) && cost.get(base)! > EXPENSIVE_REPEATED) root(base);
     }
     // every element reads the key
-    if (is("randomBits", t) && !roots.has(t.args[0]!) && cost.get(t.args[0]!)! > DEAR_REPEATED) {
+    if (is("randomBits", t) && !roots.has(t.args[0]!) && cost.get(t.args[0]!)! > EXPENSIVE_REPEATED) {
       root(t.args[0]!);
     }
     let union = new Set<Tensor>(), sum = costOf(t);

@@ -26,9 +26,9 @@ import { splitK } from "./split_k.ts";
 
 /** What attention has kernels for. */
 export interface AttentionLimits {
-  /** Fewest queries. */
+  /** Minimum number of queries. */
   readonly fewest: number;
-  /** Most channels of a head. */
+  /** Maximum number of channels of a head. */
   readonly widest: number;
   /** Most tensors that a kernel reads and writes. */
   readonly bindings: number;
@@ -48,7 +48,7 @@ export const attentionRules = ({ fewest, widest, bindings }: AttentionLimits): r
   },
 }];
 
-/** Fewest keys of a part of attention's gradient. */
+/** Minimum number of keys of a part of attention's gradient. */
 const SPLIT_KEYS = 128;
 
 /** Attention's gradient on a device that works on `units` heads side by side, or parts of them. */
@@ -67,7 +67,7 @@ export const splitKeys = (units: number): readonly Rule[] => [{
   },
 }];
 
-/** Most rows of a matrix-vector product, all batches together; least length and number of its sums. */
+/** Maximum number of rows of a matrix-vector product, all batches together; least length and number of its sums. */
 const GEMV_ROWS = 4, GEMV_LENGTH = 64, GEMV_SUMS = 64;
 
 /** Whether the last axis but one is contiguous in memory: a matrix that was transposed, as weights are. */
@@ -107,7 +107,7 @@ export const productRules = (schedules: Schedules): readonly Rule[] => [
   },
 ];
 
-/** Most results of a reduction that is split, and most parts of one: with more results, there is work for all lanes. */
+/** Maximum number of results of a reduction that is split, and most parts of one: with more results, there is work for all lanes. */
 const SPLIT_RESULTS = 64, SPLIT_PARTS = 1024;
 
 /** The number of values behind one result of a reduction. */

@@ -1,6 +1,6 @@
 /**
  * Prepares scans for devices that bind memory at multiples of some bytes: slices of stacks are padded to such
- * multiples, and operands are kept apart from each other, as one turn may read what the turn before wrote.
+ * multiples, and operands are kept apart from each other, as one iteration may read what the iteration before wrote.
  */
 import {
   bytesOf,
@@ -27,7 +27,7 @@ import { isStack, storedIn } from "./scan_operands.ts";
 /** Marks a padded result of a body: nobody reads the border, so that it need not be written. */
 const BORDER = "border that nobody reads";
 
-/** What of a padded result of a body is to be stored: it lies at the start of its slice. */
+/** What of a padded result of a body is to be stored: it is at the start of its slice. */
 export const unpadded = (t: Tensor): Tensor => {
   if (!is("copy", t) || t.attributes.name !== BORDER) return t;
   const flat = t.args[0]!.args[0]!;
@@ -68,7 +68,7 @@ export const layOutScans = (outputs: readonly Tensor[], alignment: number): Tens
   return outputs.map((t) => becomes.get(t)!);
 };
 
-/** Whether the slices of all scans lie at multiples of `alignment` bytes. */
+/** Whether the slices of all scans are at multiples of `alignment` bytes. */
 export const isLaidOut = (roots: readonly Tensor[], alignment: number): boolean =>
   alignment <= 4 ||
   topological(roots).filter((t) => is("scan", t)).every(({ attributes: { body, length } }) =>
@@ -103,7 +103,7 @@ const aligned = (
   const results = substitute([...body.next, ...ys], by), seen = new Set<Tensor>();
   const distinct = operands.map((x, i) => {
     // one use of each buffer in a kernel: nothing may be read under two names, and what is given from outside should
-    // not lie where carries lie; a sum may have no memory of its own
+    // not be where carries are; a sum may have no memory of its own
     const stored = storedIn(x, isStack(loop.attributes, i));
     const copied = seen.has(stored) || (i < n && isGiven(stored)) || is("sum", stored);
     seen.add(stored);

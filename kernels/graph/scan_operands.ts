@@ -1,4 +1,4 @@
-/** Where the operands of scans are stored: views that show the same bytes take no memory of their own. */
+/** Storage of the operands of scans: views of the same bytes take no memory of their own. */
 import { is, type OpAttributes, type Tensor } from "@chain-of-sight/core";
 
 /** Whether a tensor is the first slices of its argument along axis 0. */

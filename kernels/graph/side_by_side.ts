@@ -19,8 +19,8 @@ import {
 } from "@chain-of-sight/core";
 import { type Become, remadeWith, replaced } from "./rewrite.ts";
 
-/** Fewest products of one operand that become one: of two, what is fused behind each is worth more. */
-const FEWEST = 3;
+/** Minimum number of products of one operand that become one: of two, what is fused behind each is worth more. */
+const MINIMUM = 3;
 
 /** A copy of a weight in another element type. */
 const isCopy = (t: Tensor): boolean => is("cast", t) && t.shape.length === 2 && isGiven(t.args[0]!);
@@ -48,7 +48,7 @@ const groupsOf = (roots: readonly Tensor[]): readonly (readonly Tensor[])[] => {
     taken.add(weight);
     groups.set(t.args[0]!, [...group, t]);
   }
-  return [...groups.values()].filter((g) => g.length >= FEWEST);
+  return [...groups.values()].filter((g) => g.length >= MINIMUM);
 };
 
 /** A product below views and casts that keep all of its elements in order. */
@@ -69,7 +69,7 @@ interface Sum {
   readonly factors: readonly Tensor[];
   /** The products. */
   readonly products: readonly Tensor[];
-  /** The terms beside them. */
+  /** The terms alongside them. */
   readonly others: readonly Tensor[];
 }
 

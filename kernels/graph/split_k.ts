@@ -18,7 +18,7 @@ export interface ProductSize {
 }
 
 /** Shortest part; longest part of a long sum, as terms beyond lose their digits one by one; most parts. */
-const SHORTEST = 128, LONGEST = 2048, MOST = 512;
+const SHORTEST = 128, LONGEST = 2048, LIMIT = 512;
 
 /** Sizes of a product, all leading axes together. */
 export const productSize = (t: Tensor<"matmul">): ProductSize => ({
@@ -33,7 +33,7 @@ export const productForm = ({ batch, m, n, k }: ProductSize, dtype: string): str
   `product ${batch}x${m}x${n}x${k} ${dtype}`;
 
 const fits = (parts: number, { k }: ProductSize): boolean =>
-  Number.isInteger(parts) && parts >= 1 && parts <= MOST &&
+  Number.isInteger(parts) && parts >= 1 && parts <= LIMIT &&
   (parts === 1 || k % (4 * parts) === 0 && k / parts >= SHORTEST);
 
 /** The numbers of parts to try; 1 alone where there are results enough for all cores. */

@@ -1,11 +1,11 @@
 /**
- * Index arithmetic: integers that say where a tensor's element lies, as sums of scaled atoms. An atom is a loop
+ * Index arithmetic: integers that say where a tensor's element is, as sums of scaled atoms. An atom is a loop
  * variable, or a quotient or remainder of such a sum, or a number read from memory. Ranges are known throughout,
  * so that most quotients and remainders of reshapes vanish as they are built.
  */
 import type { Value } from "./value.ts";
 
-/** What a sum is made of. */
+/** Configuration of a sum. */
 export type Atom =
   | {
     readonly kind: "var";
@@ -36,9 +36,9 @@ export interface Index {
   readonly terms: readonly { readonly atom: Atom; readonly by: number }[];
   /** The constant part. */
   readonly constant: number;
-  /** Least value it can take. */
+  /** Minimum value it can take. */
   readonly min: number;
-  /** Greatest value it can take. */
+  /** Largest value it can take. */
   readonly max: number;
   /** Equal for equal sums. */
   readonly key: string;
@@ -69,7 +69,7 @@ const atomic = (atom: Atom): Index => of(new Map([[atom.key, { atom, by: 1 }]]),
 export const variable = (name: string, size: number): Index =>
   size <= 1 ? int(0) : atomic({ kind: "var", name, key: name, min: 0, max: size - 1 });
 
-/** An integer read from memory, known to lie from `min` to `max`. */
+/** An integer read from memory, known to be from `min` to `max`. */
 export const fromValue = (value: Value, min: number, max: number): Index =>
   atomic({ kind: "value", value, key: `{${value.key}}`, min, max });
 
@@ -115,7 +115,7 @@ const split = (a: Index, k: number): readonly [Index, Index] => {
   return [of(whole, c), of(rest, a.constant - c * k)];
 };
 
-/** Greatest integer not above a / k. */
+/** Largest integer not above a / k. */
 export const quotient = (a: Index, k: number): Index => {
   if (k === 1) return a;
   const [whole, rest] = split(a, k);
@@ -157,7 +157,7 @@ export const remainder = (a: Index, k: number): Index => {
 const liftOf = (a: Index, k: number): number => a.min < 0 && a.min > -(2 ** 30) ? Math.ceil(-a.min / k) : 0;
 
 /**
- * The greatest divisor `g` of `k` such that the part of the sum that `g` does not divide stays from 0 to `g - 1`:
+ * The largest divisor `g` of `k` such that the part of the sum that `g` does not divide stays from 0 to `g - 1`:
  * then quotients and remainders by `k` can be taken in two steps, the first of which is free.
  */
 const stepBelow = (a: Index, k: number): number | undefined => {

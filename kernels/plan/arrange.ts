@@ -1,4 +1,4 @@
-/** Arranges slots in buffers: one after the other, temporaries over each other where their lives are apart. */
+/** Arranges slots in buffers: one after the other; temporaries with disjoint live ranges share memory. */
 import {
   ALIGNMENT,
   type MemoryLimits,
@@ -8,7 +8,7 @@ import {
   type Slot,
   windowBytesOf,
 } from "./memory.ts";
-import { lodge, type Stay } from "./scratch.ts";
+import { allocate, type LiveRange } from "./scratch.ts";
 
 /** The kernels during which a slot holds something. */
 export interface Life {
@@ -23,7 +23,7 @@ export interface Life {
 /** A slot that has no place yet. */
 export type Unplaced = Omit<Slot, "ranges">;
 
-/** What lies in one buffer, one window behind the other: a slot where a buffer can hold it, else one of its windows. */
+/** What is in one buffer, one window behind the other: a slot where a buffer can hold it, else one of its windows. */
 interface Piece {
   readonly slot: Unplaced;
   readonly windows: readonly number[];
@@ -33,11 +33,11 @@ type Buffers = { bytes: number; readonly role: Role }[];
 
 const up = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
-/** Most bytes of a buffer, in whole steps. */
+/** Maximum number of bytes of a buffer, in whole steps. */
 const roomOf = (limits: MemoryLimits): number => Math.floor(limits.maxBufferBytes / ALIGNMENT) * ALIGNMENT;
 
 /** No device binds so many windows: what takes more is refused when it is loaded. */
-const MOST_WINDOWS = 64;
+const MAX_WINDOWS = 64;
 
 const bytesOf = ({ windows }: Piece): number => windows.reduce((n, bytes) => n + bytes, 0);
 
@@ -46,7 +46,7 @@ const windowsOf = ({ bytes, slice = 0 }: Unplaced, limits: MemoryLimits): readon
   const room = roomOf(limits), sliced = slice > 0 && slice <= room && bytes > room;
   const window = sliced ? Math.floor(room / slice) * slice : windowBytesOf(limits);
   if (bytes <= Math.min(limits.maxBindingBytes, roomOf(limits))) return [bytes];
-  const count = Math.ceil(bytes / window), cut = Math.min(count, MOST_WINDOWS + 1);
+  const count = Math.ceil(bytes / window), cut = Math.min(count, MAX_WINDOWS + 1);
   return Array.from({ length: cut }, (_, i) => i === cut - 1 ? bytes - i * window : window);
 };
 
@@ -77,10 +77,10 @@ export const arrange = (
   const pieces = slots.filter((s) => s.within === undefined && s.role === "scratch")
     .flatMap((s) => piecesOf(s, limits));
   const bySlot = livesBySlot(lives), inside = partsOf(slots);
-  const { places, sizes } = lodge(
+  const { places, sizes } = allocate(
     pieces.map((piece) => ({
       bytes: up(bytesOf(piece)),
-      parts: staysOf(piece.slot, bytesOf(piece), inside, bySlot),
+      parts: liveRangesOf(piece.slot, bytesOf(piece), inside, bySlot),
     })),
     roomOf(limits),
   );
@@ -142,7 +142,7 @@ const settled = (
   return { buffers, slots: slots.map((s) => ({ ...s, ranges: rangesOf(s) })) };
 };
 
-/** The first and the last kernel of every slot, for all tensors that lie in it. */
+/** The first and the last kernel of every slot, for all tensors that are in it. */
 const livesBySlot = (lives: readonly Life[]): ReadonlyMap<number, Life> => {
   const bySlot = new Map<number, Life>();
   for (const { slot, from, to } of lives) {
@@ -162,12 +162,12 @@ const partsOf = (slots: readonly Unplaced[]): ReadonlyMap<number, readonly Unpla
 };
 
 /** What a piece of a slot takes by itself, or the parts of a pack, each for as long as it lives. */
-const staysOf = (
+const liveRangesOf = (
   slot: Unplaced,
   bytes: number,
   inside: ReadonlyMap<number, readonly Unplaced[]>,
   lives: ReadonlyMap<number, Life>,
-): Stay[] => {
+): LiveRange[] => {
   const parts = inside.get(slot.id);
   if (parts === undefined) {
     const { from, to } = lives.get(slot.id)!;

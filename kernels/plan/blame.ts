@@ -1,4 +1,4 @@
-/** What to name when something fails: the operations of kernels and the greatest tensors, by the lines they come from. */
+/** Provenance for error messages: the operations of kernels and the largest tensors, by source line. */
 import { is, isGiven, operandsOf, show, type Tensor, tensorBytes, topological } from "@chain-of-sight/core";
 import { type Kernel, type PlainKernel, readsOf } from "../graph/kernel.ts";
 import { kernelCost } from "./cost.ts";
@@ -6,7 +6,7 @@ import { bytesText } from "./explain.ts";
 import type { Plan } from "./plan.ts";
 
 /** Operations that one line of a program asked for. */
-export interface Made {
+export interface Provenance {
   /** Their names, in order of use. */
   readonly ops: readonly string[];
   /** Element type and shape of the last of them: `f32 [2, 3]`. */
@@ -16,7 +16,7 @@ export interface Made {
 }
 
 /** One line for people. */
-export const madeText = ({ ops, result, at }: Made): string =>
+export const provenanceText = ({ ops, result, at }: Provenance): string =>
   `${ops.join(", ")} ${result}${at === undefined ? "" : ` at ${at}`}`;
 
 const resultText = (t: Tensor): string => `${t.dtype} ${show(t.shape)}`;
@@ -52,7 +52,7 @@ const computedBy = (plan: Plan, kernel: PlainKernel): readonly Tensor[] => {
 };
 
 /** Operations by the lines they come from, in order. */
-const byLine = (tensors: readonly Tensor[]): readonly Made[] => {
+const byLine = (tensors: readonly Tensor[]): readonly Provenance[] => {
   const lines = new Map<string | undefined, { ops: Set<string>; last: Tensor }>();
   for (const t of tensors) {
     const line = lines.get(t.origin.at) ?? { ops: new Set(), last: t };
@@ -62,14 +62,14 @@ const byLine = (tensors: readonly Tensor[]): readonly Made[] => {
 };
 
 /** What kernels compute, by line. */
-export const madeBy = (plan: Plan, kernels: readonly Kernel[]): readonly Made[] =>
+export const provenanceOf = (plan: Plan, kernels: readonly Kernel[]): readonly Provenance[] =>
   byLine(
     [...new Set(kernels.flatMap((k) => plain(k)).flatMap(({ kernel }) => computedBy(plan, kernel)))]
       .sort((a, b) => a.id - b.id),
   );
 
-/** The tensors of a plan that take most memory, greatest first. */
-export const greatest = (plan: Plan, most = 4): readonly Made[] => {
+/** The tensors of a plan that take most memory, largest first. */
+export const largestTensors = (plan: Plan, most = 4): readonly Provenance[] => {
   const seen = new Set<number>();
   return placed(plan)
     .map(([t, slot]) => ({ t, slot, bytes: tensorBytes(t) }))
@@ -83,7 +83,7 @@ export const greatest = (plan: Plan, most = 4): readonly Made[] => {
     }));
 };
 
-/** What a plan does, in a few words. */
+/** Actions of a plan, in a few words. */
 export const planText = (plan: Plan): string => {
   const names = Object.keys(plan.outputs), shown = names.slice(0, 4).join(", ");
   return `${plan.kernels.length} kernels for ${shown}${
@@ -92,11 +92,11 @@ export const planText = (plan: Plan): string => {
 };
 
 /** What the kernels of a plan that work hardest compute, by line. */
-export const hardest = (plan: Plan, most = 3): readonly Made[] => {
+export const mostExpensive = (plan: Plan, most = 3): readonly Provenance[] => {
   const costs = plan.kernels.flatMap((k) => plain(k)).map(({ kernel, times }) => {
     const { flops, bytes } = kernelCost(kernel);
     return { kernel, flops: times * flops, bytes: times * bytes };
   });
   const first = costs.sort((a, b) => b.flops - a.flops || b.bytes - a.bytes).slice(0, most);
-  return madeBy(plan, first.map(({ kernel }) => kernel));
+  return provenanceOf(plan, first.map(({ kernel }) => kernel));
 };

@@ -1,11 +1,11 @@
-/** What a kernel costs: floating-point operations and bytes, from its description alone. */
+/** Cost of a kernel: FLOPs and bytes, from its description alone. */
 import { isFloat, type Tensor, tensorBytes } from "@chain-of-sight/core";
 import { type PlainKernel, readsOf, valuesOf, walkValues } from "../graph/kernel.ts";
 import type { Value } from "../ir/value.ts";
 
 /** Work of one kernel. */
 export interface KernelCost {
-  /** Floating-point operations. */
+  /** FLOPs. */
   readonly flops: number;
   /** Bytes of the tensors that it reads and writes, each counted once. */
   readonly bytes: number;

@@ -7,13 +7,13 @@ import type { Plan } from "./plan.ts";
 
 /** One line of an explanation: kernels of equal label together. */
 export interface ExplainedKernel {
-  /** What it computes. */
+  /** Its computation. */
   readonly label: string;
   /** Its schedules, for people: empty where the device tiles by itself. */
   readonly tiles: string;
   /** How often it occurs in one run. */
   readonly count: number;
-  /** Floating-point operations of all occurrences. */
+  /** FLOPs of all occurrences. */
   readonly flops: number;
   /** Bytes read and written by all occurrences. */
   readonly bytes: number;
@@ -25,7 +25,7 @@ export interface Explanation {
   readonly kernels: readonly ExplainedKernel[];
   /** Number of kernels of one run. */
   readonly count: number;
-  /** Floating-point operations of one run. */
+  /** FLOPs of one run. */
   readonly flops: number;
   /** Bytes read and written by one run. */
   readonly bytes: number;
@@ -33,7 +33,7 @@ export interface Explanation {
   readonly memory: { readonly inputs: number; readonly outputs: number; readonly scratch: number };
   /** Most scratch alive at one time: what no plan can go below. */
   readonly peakScratch: number;
-  /** Number of buffers that all of it lies in. */
+  /** Number of buffers that all of it is in. */
   readonly buffers: number;
 }
 
@@ -73,7 +73,7 @@ const unit = (n: number, base: number, names: readonly string[]): string => {
   return `${(n / base ** i).toFixed(i === 0 ? 0 : 2)} ${names[i]}`;
 };
 
-/** Floating-point operations as people write them. */
+/** FLOPs as people write them. */
 export const flopsText = (n: number): string =>
   unit(n, 1000, ["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP", "EFLOP", "ZFLOP"]);
 

@@ -1,4 +1,4 @@
-/** Compiles the body of a scan: the kernels of one turn, and a plan of the memory that lives within it. */
+/** Compiles the body of a scan: the kernels of one iteration, and a plan of the memory that lives within it. */
 import type { ScanBody, Tensor } from "@chain-of-sight/core";
 import type { Kernel } from "../graph/kernel.ts";
 import { type Inside, type Part, storedResults } from "../graph/repeat.ts";
@@ -6,7 +6,7 @@ import { unpadded } from "../graph/scan_layout.ts";
 import { type MemoryLimits, planMemory, windowBytesOf } from "./memory.ts";
 
 /** Compiles bodies with the compiler of whole programs; equal bodies once. */
-export const insideWith = (
+export const scanBodyCompiler = (
   compile: (outputs: readonly Tensor[]) => readonly Kernel[],
   limits: MemoryLimits,
 ): (body: ScanBody) => Inside => {
@@ -21,7 +21,7 @@ export const insideWith = (
       packs: [],
       tables: new Map(),
     };
-    // a piece is bound as one wherever it lies outside
+    // a piece is bound as one wherever it is outside
     const { slots, slotOf, buffers } = planMemory(needs, { maxBindingBytes: most, maxBufferBytes: most });
     const sizes: number[] = [],
       pieceOf = new Map<number, number>(),

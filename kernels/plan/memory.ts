@@ -1,6 +1,6 @@
 /**
- * Memory plan: where every materialised tensor lives. Tensors lie at offsets of few buffers; those of a pack lie side
- * by side in a fixed order, and temporaries lie over each other where their lives are apart. The place of an input
+ * Memory plan: where every materialised tensor lives. Tensors are at offsets of few buffers; those of a pack are side
+ * by side in a fixed order, and temporaries with disjoint live ranges share memory. The place of an input
  * holds one version after another: what is given from outside, then the result that is donated to it. A result becomes
  * the next version as it is written if no kernel reads the last one afterwards; otherwise it waits in a temporary,
  * which a copy reads after the last kernel.
@@ -25,9 +25,9 @@ export interface Slot {
   readonly id: number;
   /** Size in bytes, a multiple of 16. */
   readonly bytes: number;
-  /** What it is for: given from outside, kept for the caller, or scratch. */
+  /** Its purpose: given from outside, kept for the caller, or scratch. */
   readonly role: Role;
-  /** Where it lies: one range, or windows (the last may be shorter) where one binding is too small. */
+  /** Where it is: one range, or windows (the last may be shorter) where one binding is too small. */
   readonly ranges: readonly Range[];
   /** The slot of the pack that it is a part of, and how many bytes in. */
   readonly within?: { readonly slot: number; readonly offset: number };
@@ -38,7 +38,7 @@ export interface Slot {
 /** What memory is for. */
 export type Role = "input" | "output" | "scratch";
 
-/** Tensors that lie side by side: kernels may read and write them as one. */
+/** Tensors that are side by side: kernels may read and write them as one. */
 export interface Pack {
   /** The whole: a name for the memory of all, padding included. */
   readonly whole: Tensor;
@@ -46,11 +46,11 @@ export interface Pack {
   readonly parts: readonly { readonly tensor: Tensor; readonly at: number }[];
 }
 
-/** What a device allows. */
+/** Limits of a device. */
 export interface MemoryLimits {
-  /** Most bytes in one binding. */
+  /** Maximum number of bytes in one binding. */
   readonly maxBindingBytes: number;
-  /** Most bytes in one buffer. */
+  /** Maximum number of bytes in one buffer. */
   readonly maxBufferBytes: number;
 }
 
@@ -84,7 +84,7 @@ export interface MemoryNeeds {
   readonly outputs: readonly Tensor[];
   /** Outputs that are the next version of an input's place, and that input. */
   readonly donated: ReadonlyMap<Tensor, Tensor>;
-  /** What lies side by side. */
+  /** What is side by side. */
   readonly packs: readonly Pack[];
   /** Constant arrays that kernels read. */
   readonly tables: ReadonlyMap<Tensor, Int32Array>;
@@ -139,7 +139,7 @@ const familiesOf = (packs: ReadonlyMap<Tensor, Pack>): (t: Tensor) => readonly T
 };
 
 /**
- * Whether `next` may be written where `last` lies, as the next version of that place: no kernel reads the last version
+ * Whether `next` may be written where `last` is, as the next version of that place: no kernel reads the last version
  * later, and the kernel that writes reads nothing but the element that it replaces.
  */
 const replaces = (
@@ -261,6 +261,6 @@ const lastVersion = (
   return [...packs.values()].find(fits)?.whole;
 };
 
-/** The same plan with room for neither the slots that lie elsewhere nor what they are parts of. */
+/** The same plan with room for neither the slots that are elsewhere nor what they are parts of. */
 export const without = (memory: MemoryPlan, elsewhere: ReadonlySet<number>): MemoryPlan =>
   elsewhere.size === 0 ? memory : { ...memory, ...rearrange(memory.slots, memory.limits, elsewhere) };

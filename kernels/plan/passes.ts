@@ -12,7 +12,7 @@ import { areMerged, sideBySide } from "../graph/side_by_side.ts";
 import { widestHead } from "../schedule/attention.ts";
 import type { Schedules } from "../schedule/schedule.ts";
 
-/** What passes are told. */
+/** What passes are informed. */
 export interface PassContext {
   /** The device. */
   readonly profile: DeviceProfile;
@@ -24,7 +24,7 @@ export interface PassContext {
   readonly attention: boolean | undefined;
   /** Whether descriptions are simplified. */
   readonly simplify: boolean;
-  /** Where inputs lie that other programs have, too. */
+  /** Where inputs are that other programs have, too. */
   readonly placed: Placed;
   /** What measurements found. */
   readonly schedules: Schedules;
@@ -53,7 +53,7 @@ const attentionFor = ({ profile, attention }: PassContext): readonly Rule[] => [
   ...attentionRules(
     attention ?? profile.attention
       ? {
-        fewest: attention === true ? 0 : profile.fewestQueries,
+        fewest: attention === true ? 0 : profile.minQueries,
         widest: widestHead(profile),
         bindings: profile.maxBindings,
       }
@@ -62,7 +62,7 @@ const attentionFor = ({ profile, attention }: PassContext): readonly Rule[] => [
   ...splitKeys(profile.attentionUnits),
 ];
 
-const mostBytes = ({ maxBindingBytes, maxBufferBytes }: DeviceProfile): number =>
+const maxBytes = ({ maxBindingBytes, maxBufferBytes }: DeviceProfile): number =>
   Math.min(maxBindingBytes, maxBufferBytes);
 
 const none = (table: readonly Rule[], roots: readonly Tensor[]): boolean =>
@@ -97,15 +97,15 @@ export const passes: readonly Pass[] = [
   {
     name: "multi-tensor nodes",
     assumes: "no calls",
-    establishes: "multi-tensor nodes where tensors are to lie side by side, of those that a binding holds",
+    establishes: "multi-tensor nodes where tensors are to be side by side, of those that a binding holds",
     holds: (roots, { batch }) =>
       batch || nodesOf(roots).every((t) => !is("foreach", t) && !is("foreachSum", t)),
-    run: (roots, { profile, batch }) => unpacked(batch ? tooLong(mostBytes(profile)) : () => true)(roots),
+    run: (roots, { profile, batch }) => unpacked(batch ? tooLong(maxBytes(profile)) : () => true)(roots),
   },
   {
     name: "alongside",
-    assumes: "multi-tensor nodes where tensors are to lie side by side",
-    establishes: "multi-tensor nodes whose inputs lie side by side where other programs have them",
+    assumes: "multi-tensor nodes where tensors are to be side by side",
+    establishes: "multi-tensor nodes whose inputs are side by side where other programs have them",
     holds: (roots, { placed }) => alongside(placed)(roots).every((t, i) => t === roots[i]),
     run: (roots, { placed }) => Object.keys(placed).length === 0 ? roots : alongside(placed)(roots),
   },
@@ -144,9 +144,9 @@ export const passes: readonly Pass[] = [
     name: "reductions",
     assumes: "products are as they stay: sums of theirs may be long",
     establishes: "no reduction of few results that is longer than the device's",
-    holds: (roots, { profile }) => none(reductionRules(profile.longestSum), roots),
-    run: (roots, { profile: { longestSum } }) =>
-      longestSum === Infinity ? roots : simplify(roots, reductionRules(longestSum)),
+    holds: (roots, { profile }) => none(reductionRules(profile.maxSumLength), roots),
+    run: (roots, { profile: { maxSumLength } }) =>
+      maxSumLength === Infinity ? roots : simplify(roots, reductionRules(maxSumLength)),
   },
   {
     name: "scan layout",

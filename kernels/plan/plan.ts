@@ -6,14 +6,14 @@ import { fuse } from "../graph/fuse.ts";
 import type { Kernel } from "../graph/kernel.ts";
 import { type KernelSchedules, schedulesFor } from "../schedule/choose.ts";
 import type { Schedules } from "../schedule/schedule.ts";
-import { insideWith } from "./inside.ts";
+import { scanBodyCompiler } from "./inside.ts";
 import { type MemoryPlan, planMemory } from "./memory.ts";
 import { lowered } from "./passes.ts";
 import { checkPositions } from "./positions.ts";
-import { Remembered } from "./remember.ts";
+import { Memo } from "./memo.ts";
 import { resultsOf } from "./results.ts";
 
-/** What to compile: named results, and which of them replace which inputs. */
+/** Input of the compiler: named results, and which of them replace which inputs. */
 export interface Source {
   /** Results by name. */
   readonly outputs: Readonly<Record<string, Tensor>>;
@@ -33,7 +33,7 @@ export interface CompileOptions {
   readonly attention?: boolean;
   /** Rewrite the description by the rules of `simplify` first. Default true. */
   readonly simplify?: boolean;
-  /** Where inputs lie in programs that it is to be loaded beside ({@link placedIn}). Default: nowhere. */
+  /** Where inputs are in programs that it is to be loaded alongside ({@link placedIn}). Default: nowhere. */
   readonly placed?: Placed;
   /** Schedules by the form of kernels, as measurements found them; the default ones elsewhere. */
   readonly schedules?: Schedules;
@@ -57,7 +57,7 @@ export interface Plan {
   readonly schedules: KernelSchedules;
 }
 
-/** Where the inputs of some plans lie; what several have lies where the first has it. */
+/** Where the inputs of some plans are; what several have is where the first has it. */
 export const placedIn = (plans: readonly Plan[]): Placed => {
   const placed: Record<string, readonly [number, number]> = {};
   let whole = 0;
@@ -71,16 +71,16 @@ export const placedIn = (plans: readonly Plan[]): Placed => {
   return placed;
 };
 
-const plans = new Remembered<Plan>();
+const plans = new Memo<Plan>();
 
 /** Compiles for devices of a profile. The same description gives the same plan as long as it is there. */
 export const compile = (source: Source, profile: DeviceProfile, options: CompileOptions = {}): Plan => {
   const { outputs, donate = {}, inputs = [] } = source;
   const rest = [Object.keys(outputs), Object.entries(donate), inputs.map((t) => t.id), profile, options];
-  return plans.take(Object.values(outputs), rest, () => compileAnew(source, profile, options));
+  return plans.take(Object.values(outputs), rest, () => compileUncached(source, profile, options));
 };
 
-const compileAnew = (source: Source, profile: DeviceProfile, options: CompileOptions): Plan => {
+const compileUncached = (source: Source, profile: DeviceProfile, options: CompileOptions): Plan => {
   const names = Object.keys(source.outputs), donate = source.donate ?? {};
   const described = Object.values(source.outputs);
   refuseLeaks("compile", described);
@@ -112,7 +112,7 @@ const compileAnew = (source: Source, profile: DeviceProfile, options: CompileOpt
   const results = Object.fromEntries(names.map((name, i) => [name, laidOut[i]!]));
   const { named, donated } = resultsOf(results, donate, inputs), outputs = Object.values(named);
   const limits = { ...profile, fuse: merge, gpu: profile.provider !== "cpu" };
-  const inside = insideWith(
+  const inside = scanBodyCompiler(
     (some) => fuse(unpacked(() => true)(some), { ...limits, inside }).kernels,
     profile,
   );

@@ -13,7 +13,7 @@ import type { Index } from "../ir/index_expr.ts";
 import type { Value } from "../ir/value.ts";
 
 /** Positions that a value may be used as an integer: an `i32`, but for the counters of random bits. */
-const MOST_I32 = 2 ** 31;
+const MAX_I32 = 2 ** 31;
 
 const named = (t: Tensor): string =>
   `${is("input", t) ? `input ${t.attributes.path}` : t.op} ${t.dtype} ${show(t.shape)}${
@@ -29,18 +29,18 @@ const refuse = (t: Tensor, what: string, most: number, device: string): never =>
   });
 };
 
-/** The greatest number that is divided within an index. */
+/** The largest number that is divided within an index. */
 const dividedIn = (at: Index): number =>
   at.terms.reduce(
     (most, { atom }) =>
-      atom.kind === "div" || atom.kind === "mod" ? Math.max(most, greatestOf(atom.of)) : most,
+      atom.kind === "div" || atom.kind === "mod" ? Math.max(most, largestOf(atom.of)) : most,
     0,
   );
 
-/** The greatest number that an index comes to on the way. */
-const greatestOf = (at: Index): number => Math.max(at.max, -at.min, dividedIn(at));
+/** The largest number that an index comes to on the way. */
+const largestOf = (at: Index): number => Math.max(at.max, -at.min, dividedIn(at));
 
-/** Numbers of things that a kernel counts beside the elements of what it reads and writes. */
+/** Numbers of things that a kernel counts alongside the elements of what it reads and writes. */
 const countsOf = (kernel: PlainKernel): readonly number[] => {
   switch (kernel.kind) {
     case "loop":
@@ -55,7 +55,7 @@ const countsOf = (kernel: PlainKernel): readonly number[] => {
 };
 
 const checkKernel = (kernel: Kernel, most: number, device: string): void => {
-  // a turn of a scan binds the parts of stacks that it reads and writes
+  // an iteration of a scan binds the parts of stacks that it reads and writes
   if (kernel.kind === "repeat") return kernel.inside.forEach((k) => checkKernel(k, most, device));
   const written = kernel.outputs.map((o) => o.tensor), result = written[0]!;
   for (const t of [...readsOf(kernel), ...written, ...workspaceOf(kernel)]) {
@@ -70,10 +70,10 @@ const checkKernel = (kernel: Kernel, most: number, device: string): void => {
   walkValues(values, (v) => {
     if (v.kind === "apply" && v.op === "threefry") words.add(v.args[2]!);
   });
-  for (const o of kernel.outputs) check(greatestOf(o.at), most);
+  for (const o of kernel.outputs) check(largestOf(o.at), most);
   walkValues(values, (v) => {
-    if (v.kind === "load") check(greatestOf(v.at), most);
-    if (v.kind === "index") check(greatestOf(v.at), words.has(v) ? most : Math.min(most, MOST_I32));
+    if (v.kind === "load") check(largestOf(v.at), most);
+    if (v.kind === "index") check(largestOf(v.at), words.has(v) ? most : Math.min(most, MAX_I32));
     if (v.kind === "guard") {
       check(dividedIn(v.at), most);
       // what is compared may be any number from memory, of which there are 2^32

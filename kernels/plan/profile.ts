@@ -1,25 +1,25 @@
-/** Profiles: the time of every kernel beside its work, against what the device was measured to reach. Pure. */
+/** Profiles: the time of every kernel alongside its work, against what the device was measured to reach. Pure. */
 import { kernelLabel, type PlainKernel } from "../graph/kernel.ts";
 import { bytesText, explain, flopsText } from "./explain.ts";
 import type { Plan } from "./plan.ts";
 
 /** Time and work of the kernels of one label in one run. */
 export interface Timed {
-  /** What they compute. */
+  /** Their computation. */
   readonly label: string;
   /** How many there are. */
   readonly count: number;
   /** Seconds on the device, all of them together: of each dispatch the median of the repeats. */
   readonly seconds: number;
-  /** Their floating-point operations. */
+  /** Their FLOPs. */
   readonly flops: number;
   /** The bytes that they read and write, each tensor of a kernel once. */
   readonly bytes: number;
 }
 
-/** What a device reaches at best, as measured on it. */
-export interface Ceilings {
-  /** Floating-point operations per second. */
+/** Peak rates of a device, as measured on it. */
+export interface Roofline {
+  /** FLOPs per second. */
   readonly flops: number;
   /** Bytes read and written per second. */
   readonly bytes: number;
@@ -27,13 +27,13 @@ export interface Ceilings {
 
 /** A line of a profile. */
 export interface Profiled extends Timed {
-  /** Which ceiling its work meets first. */
+  /** Which peak rate its work meets first. */
   readonly bound: "arithmetic" | "memory";
-  /** Floating-point operations per second. */
+  /** FLOPs per second. */
   readonly flopRate: number;
   /** Bytes per second. */
   readonly byteRate: number;
-  /** Seconds that its work takes at the ceilings. */
+  /** Seconds that its work takes at the peak rates. */
   readonly least: number;
   /** Seconds above the least: what a better kernel could win. */
   readonly winnable: number;
@@ -63,9 +63,9 @@ export const timesOf = (
     .sort((a, b) => b.seconds - a.seconds);
 };
 
-/** A profile against ceilings, what could be won most of first. */
+/** A profile against peak rates, what could be won most of first. */
 export const against =
-  ({ flops, bytes }: Ceilings): (timed: readonly Timed[]) => readonly Profiled[] => (timed) =>
+  ({ flops, bytes }: Roofline): (timed: readonly Timed[]) => readonly Profiled[] => (timed) =>
     timed.map((t): Profiled => {
       const arithmetic = t.flops / flops, memory = t.bytes / bytes, least = Math.max(arithmetic, memory);
       return {
@@ -81,7 +81,7 @@ export const against =
 const milliseconds = (seconds: number): string => `${(1000 * seconds).toFixed(3)} ms`;
 
 /** A profile as text: totals, then the `most` lines of which most could be won. */
-export const profileText = (profile: readonly Profiled[], ceilings: Ceilings, most = 30): string => {
+export const profileText = (profile: readonly Profiled[], roofline: Roofline, most = 30): string => {
   const sum = (of: (p: Profiled) => number): number => profile.reduce((n, p) => n + of(p), 0);
   const total = sum((p) => p.seconds), share = (part: number): string => `${(100 * part).toFixed(0)} %`;
   const rows = profile.slice(0, most).map((p) => [
@@ -93,14 +93,14 @@ export const profileText = (profile: readonly Profiled[], ceilings: Ceilings, mo
     p.seconds > 0 ? `${share(p.least / p.seconds)} of ${p.bound}` : "",
     milliseconds(p.winnable),
   ]);
-  const head = ["n", "kernel", "time", "arithmetic", "memory", "ceiling reached", "to win"];
+  const head = ["n", "kernel", "time", "arithmetic", "memory", "peak rate reached", "to win"];
   const widths = head.map((h, c) => Math.max(h.length, ...rows.map((r) => r[c]!.length)));
   const line = (cells: readonly string[]): string =>
     cells.map((cell, c) => c === 1 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!)).join("  ");
   return [
-    `${milliseconds(total)} in kernels, ${milliseconds(sum((p) => p.least))} at the ceilings of ${
-      flopsText(ceilings.flops)
-    }/s and ${bytesText(ceilings.bytes)}/s`,
+    `${milliseconds(total)} in kernels, ${milliseconds(sum((p) => p.least))} at the peak rates of ${
+      flopsText(roofline.flops)
+    }/s and ${bytesText(roofline.bytes)}/s`,
     line(head),
     ...rows.map(line),
     ...(profile.length > most ? [`and ${profile.length - most} more forms`] : []),

@@ -1,15 +1,15 @@
-/** Lays temporaries over each other where their lives are apart. */
+/** Shares memory between temporaries with disjoint live ranges. */
 
-/** Something that lies at one place for as long as its parts live. */
-export interface Lodger {
+/** One allocation: bytes that keep their offset while any of their parts is live. */
+export interface Allocation {
   /** Number of bytes, a multiple of the alignment. */
   readonly bytes: number;
   /** What of it is taken, and during which kernels. */
-  readonly parts: readonly Stay[];
+  readonly parts: readonly LiveRange[];
 }
 
-/** Bytes taken from one kernel to another. */
-export interface Stay {
+/** The live range of some bytes, from one kernel to another. */
+export interface LiveRange {
   /** First byte. */
   readonly offset: number;
   /** One more than the last byte. */
@@ -20,19 +20,19 @@ export interface Stay {
   readonly to: number;
 }
 
-/** Where every lodger lies, in the order given, and the size of each buffer. */
-export interface Lodging {
+/** Offset of each allocation, in input order, and the size of each buffer. */
+export interface AllocationPlan {
   /** Buffer and first byte of each. */
   readonly places: readonly { readonly buffer: number; readonly offset: number }[];
   /** Bytes of each buffer. */
   readonly sizes: readonly number[];
 }
 
-const from = ({ parts }: Lodger): number => Math.min(...parts.map((p) => p.from));
-const to = ({ parts }: Lodger): number => Math.max(...parts.map((p) => p.to));
+const from = ({ parts }: Allocation): number => Math.min(...parts.map((p) => p.from));
+const to = ({ parts }: Allocation): number => Math.max(...parts.map((p) => p.to));
 
 /** Orders worth trying: none is the best for every program. */
-const orders: readonly ((x: Lodger) => number)[] = [
+const orders: readonly ((x: Allocation) => number)[] = [
   (x) => x.bytes,
   (x) => x.bytes * (to(x) - from(x) + 1),
   (x) => to(x) - from(x),
@@ -41,17 +41,23 @@ const orders: readonly ((x: Lodger) => number)[] = [
 ];
 
 /** Each at the lowest free place, in the order that takes the least memory; no buffer is larger than `room`. */
-export const lodge = (lodgers: readonly Lodger[], room: number): Lodging => {
-  const total = ({ sizes }: Lodging): number => sizes.reduce((a, b) => a + b, 0);
-  return orders.map((weight) => lodgeBy(lodgers, room, weight)).reduce((a, b) => total(b) < total(a) ? b : a);
+export const allocate = (allocations: readonly Allocation[], room: number): AllocationPlan => {
+  const total = ({ sizes }: AllocationPlan): number => sizes.reduce((a, b) => a + b, 0);
+  return orders.map((weight) => allocateInOrder(allocations, room, weight)).reduce((a, b) =>
+    total(b) < total(a) ? b : a
+  );
 };
 
-const lodgeBy = (lodgers: readonly Lodger[], room: number, weight: (x: Lodger) => number): Lodging => {
-  const taken: Stay[][] = [], sizes: number[] = [], places: { buffer: number; offset: number }[] = [];
-  const weights = lodgers.map(weight),
-    order = lodgers.map((_, i) => i).sort((a, b) => weights[b]! - weights[a]! || a - b);
+const allocateInOrder = (
+  allocations: readonly Allocation[],
+  room: number,
+  weight: (x: Allocation) => number,
+): AllocationPlan => {
+  const taken: LiveRange[][] = [], sizes: number[] = [], places: { buffer: number; offset: number }[] = [];
+  const weights = allocations.map(weight),
+    order = allocations.map((_, i) => i).sort((a, b) => weights[b]! - weights[a]! || a - b);
   for (const i of order) {
-    const x = lodgers[i]!;
+    const x = allocations[i]!;
     let buffer = 0, offset = 0;
     for (;; buffer++) {
       if (buffer === taken.length) {
@@ -69,7 +75,7 @@ const lodgeBy = (lodgers: readonly Lodger[], room: number, weight: (x: Lodger) =
 };
 
 /** The lowest offset that is free for all parts as long as each lives. */
-const lowest = (taken: readonly Stay[], x: Lodger): number => {
+const lowest = (taken: readonly LiveRange[], x: Allocation): number => {
   const first = from(x), last = to(x);
   const busy = taken.filter((t) => t.from <= last && first <= t.to).sort((a, b) => a.offset - b.offset);
   let offset = 0;

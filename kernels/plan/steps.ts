@@ -1,4 +1,4 @@
-/** The steps of a plan: every kernel in the order of a run, those of a scan once for each turn, and where each reads. */
+/** The steps of a plan: every kernel in the order of a run, those of a scan once for each iteration, and where each reads. */
 import type { Tensor } from "@chain-of-sight/core";
 import type { Kernel, PlainKernel, RepeatKernel } from "../graph/kernel.ts";
 import type { Place } from "../graph/repeat.ts";
@@ -14,9 +14,9 @@ export interface SlotPart {
   readonly bytes: number;
 }
 
-/** The memory of one turn of a scan, or of what stands outside of scans. */
+/** The memory of one iteration of a scan, or of what is outside of scans. */
 export interface Frame {
-  /** The scan of which it is a turn. */
+  /** The scan of which it is an iteration. */
   readonly scan: RepeatKernel | undefined;
   /** The place of every tensor, by number: a slot of the plan outside of scans. */
   readonly slotOf: ReadonlyMap<Tensor, number>;
@@ -28,7 +28,7 @@ export interface Frame {
 export interface Step {
   /** The kernel. */
   readonly kernel: PlainKernel;
-  /** Where its tensors lie. */
+  /** Where its tensors are. */
   readonly frame: Frame;
 }
 
@@ -52,18 +52,18 @@ const within = (parts: readonly SlotPart[], { offset, bytes }: Place): readonly 
 const expand = (kernels: readonly Kernel[], frame: Frame): Step[] =>
   kernels.flatMap((kernel): Step[] => {
     if (kernel.kind !== "repeat") return [{ kernel, frame }];
-    return Array.from({ length: kernel.length }, (_, turn) => {
+    return Array.from({ length: kernel.length }, (_, iteration) => {
       const known = new Map<number, readonly SlotPart[]>();
       const partsOf = (slot: number): readonly SlotPart[] => {
         const before = known.get(slot);
         if (before !== undefined) return before;
-        const parts = kernel.placesAt(slot, turn).flatMap((place) =>
+        const parts = kernel.placesAt(slot, iteration).flatMap((place) =>
           within(frame.partsOf(frame.slotOf.get(place.tensor)!), place)
         );
         known.set(slot, parts);
         return parts;
       };
-      const run = turn === 0 ? kernel.inside : kernel.inside.filter((k) => !kernel.once.has(k));
+      const run = iteration === 0 ? kernel.inside : kernel.inside.filter((k) => !kernel.once.has(k));
       return expand(run, { scan: kernel, slotOf: kernel.slotOf, partsOf });
     }).flat();
   });

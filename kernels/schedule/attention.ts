@@ -1,4 +1,4 @@
-/** How attention and its gradients are tiled without matrix units. */
+/** Tiling of attention and its gradients without matrix units. */
 import type { DeviceProfile } from "../device_profile.ts";
 import type { AttentionKernel } from "../graph/kernel.ts";
 import { whole } from "./loop.ts";
@@ -17,14 +17,14 @@ const bytesOf = (
 };
 
 /** Channels of a head of which a worker keeps rows in registers. */
-const MOST_CHANNELS = 512;
+const MAX_CHANNELS = 512;
 
-/** Fewest workers of a workgroup. */
-const FEWEST_WORKERS = 8;
+/** Minimum number of workers of a workgroup. */
+const MIN_WORKERS = 8;
 
-/** The widest heads for which there are kernels: with room in workgroup memory for the fewest keys and a block of one. */
+/** The widest heads for which there are kernels: with room in workgroup memory for the minimum number of keys and a block of one. */
 export const widestHead = ({ workgroupBytes }: DeviceProfile): number =>
-  Math.min(MOST_CHANNELS, 4 * Math.floor((workgroupBytes - 52) / (32 + 16 * FEWEST_WORKERS)));
+  Math.min(MAX_CHANNELS, 4 * Math.floor((workgroupBytes - 52) / (32 + 16 * MIN_WORKERS)));
 
 /** Whether tiles are well formed and within the limits of the device. */
 export const stagedAttentionFits = (
@@ -49,8 +49,8 @@ export const stagedAttention = (
     [lines, others] = op === "attentionGrad" ? [keys, queries] : [queries, keys];
   const own = op === "attention" && width <= 32 && lines >= 128 ? 2 : 1;
   // a software adapter pays for every barrier, less where a workgroup is one vector of its lanes
-  const most = software ? FEWEST_WORKERS : lines > 32 ? 64 : 32;
-  const tiles = [64, 32, 16, FEWEST_WORKERS].filter((n) => n <= most).flatMap((workers) =>
+  const most = software ? MIN_WORKERS : lines > 32 ? 64 : 32;
+  const tiles = [64, 32, 16, MIN_WORKERS].filter((n) => n <= most).flatMap((workers) =>
     [64, 32, 16, 8, 4, 2, 1].filter((block) => block < 2 * others).map((block): StagedAttention => ({
       kind: "staged",
       workers,

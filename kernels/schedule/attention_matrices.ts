@@ -5,7 +5,7 @@ import type { AttentionKernel, LoadValue } from "../graph/kernel.ts";
 import { halfOperand, matrixUnits, PADDING } from "./matrix.ts";
 import type { MatrixAttention, Unit } from "./schedule.ts";
 
-/** What the three kernels hold: operands whose rows are owned, scores, weights made of them, and results. */
+/** Contents of the three kernels: operands whose rows are owned, scores, weights made of them, and results. */
 export const heldBy: {
   readonly [P in AttentionOp]: Readonly<Record<"own" | "scores" | "weights" | "sums", 1 | 2>>;
 } = {
@@ -13,10 +13,10 @@ export const heldBy: {
   attentionGrad: { own: 2, scores: 2, weights: 2, sums: 2 },
 };
 
-/** Elements that a row of scores is longer than its content, so that neighbours lie in different banks. */
+/** Elements that a row of scores is longer than its content, so that neighbours are in different banks. */
 export const SCORE_PADDING = 4;
 
-/** How a tile lies in workgroup memory; all numbers are elements. */
+/** How a tile is in workgroup memory; all numbers are elements. */
 export interface MatrixAttentionLayout {
   /** Channels of a head, with those that fill up the last product. */
   readonly channels: number;
@@ -97,8 +97,8 @@ const registersOf = ({ each, lanes, unit }: MatrixAttention, op: AttentionOp, wi
   return each * channels * (2 * own + 4 * sums) / (4 * lanes);
 };
 
-/** Most registers of a lane for matrices: beyond, some would lie in memory. */
-const MOST_REGISTERS = 208;
+/** Maximum number of registers of a lane for matrices: beyond, some would be in memory. */
+const MAX_REGISTERS = 208;
 
 const operandsOf = ({ query, key, value, back }: AttentionKernel): readonly LoadValue[] => [
   query,
@@ -127,7 +127,7 @@ export const matrixAttentionFits = (
     Math.log2(lanes / each) % 1 === 0 &&
     divides(8 * lanes / each, block) && divides(common(unit), block) &&
     (op === "attention" || divides(unit.K, each)) &&
-    rows / each * lanes <= maxInvocations && registersOf(s, op, width) <= MOST_REGISTERS &&
+    rows / each * lanes <= maxInvocations && registersOf(s, op, width) <= MAX_REGISTERS &&
     matrixAttentionLayout(s, op, width).band > 0 && bytesOf(s, kernel) <= workgroupBytes;
 };
 

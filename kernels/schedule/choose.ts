@@ -78,7 +78,7 @@ export const schedulesFor = (
   );
 };
 
-/** Most iterations of loops that one invocation of a kernel takes, all of its loops together. */
+/** Maximum number of iterations of loops that one invocation of a kernel takes, all of its loops together. */
 export const iterationsOf = (kernel: PlainKernel, schedules: KernelSchedules): number => {
   const schedule = schedules.get(kernel);
   switch (kernel.kind) {

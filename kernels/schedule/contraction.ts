@@ -1,14 +1,14 @@
-/** How contractions are tiled without matrix units. */
+/** Tiling of contractions without matrix units. */
 import type { DeviceProfile } from "../device_profile.ts";
 import type { ContractionKernel } from "../graph/kernel.ts";
 import type { DirectSchedule, StagedSchedule } from "./schedule.ts";
 import { whole } from "./loop.ts";
 
-/** Most invocations along one axis of a workgroup that every WebGPU device takes, and along its third axis. */
+/** Maximum number of invocations along one axis of a workgroup that every WebGPU device takes, and along its third axis. */
 const SIDE = 256, DEEP = 64;
 
-/** Most sums in registers of one worker: more would spill. */
-const MOST_SUMS = 128;
+/** Maximum number of sums in registers of one worker: more would spill. */
+const MAX_SUMS = 128;
 
 /** Bytes of workgroup memory that a contraction takes. */
 const workgroupBytesOf = ({ rows, columns, depth, sums, prefetch }: StagedSchedule): number =>
@@ -22,7 +22,7 @@ export const contractionFits = (
 ): boolean => {
   if (s.kind === "direct") {
     const { rows, quads, across, down, products } = s;
-    return whole(rows, quads, across, down, products) && rows % 4 === 0 && rows * quads * 4 <= MOST_SUMS &&
+    return whole(rows, quads, across, down, products) && rows % 4 === 0 && rows * quads * 4 <= MAX_SUMS &&
       across <= SIDE && down <= SIDE && products <= DEEP && (products === 1 || size.batch > 1) &&
       across * down * products <= maxInvocations;
   }
@@ -30,7 +30,7 @@ export const contractionFits = (
   if (!whole(rows, columns, each.rows, each.columns, depth, band)) return false;
   const across = columns / each.columns, down = rows / each.rows;
   return each.rows % 4 === 0 && each.columns % 4 === 0 && depth % 4 === 0 &&
-    each.rows * each.columns <= MOST_SUMS && whole(across, down) && across <= SIDE && down <= SIDE &&
+    each.rows * each.columns <= MAX_SUMS && whole(across, down) && across <= SIDE && down <= SIDE &&
     across * down <= maxInvocations && workgroupBytesOf(s) <= workgroupBytes &&
     // summing in f16 is allowed by the profile, never by a schedule
     (sums === "f16 in blocks") === (core.dtype === "f16" && halfSums);

@@ -1,9 +1,9 @@
-/** How loop kernels are tiled. */
+/** Tiling of loop kernels. */
 import type { DeviceProfile } from "../device_profile.ts";
 import type { LoopKernel } from "../graph/kernel.ts";
 import type { LoopSchedule } from "./schedule.ts";
 
-/** Most invocations along one axis of a workgroup that every WebGPU device takes. */
+/** Maximum number of invocations along one axis of a workgroup that every WebGPU device takes. */
 const SIDE = 256;
 
 /** Whether numbers are whole and positive. */
@@ -29,7 +29,7 @@ export const loopFits = (
 const powerBelow = (n: number): number => 2 ** Math.floor(Math.log2(Math.max(1, n)));
 
 /** The default schedule: one worker per row where there are many short rows, a workgroup per row where rows are long. */
-export const defaultLoop = (kernel: LoopKernel, { software, maxTurns }: DeviceProfile): LoopSchedule => {
+export const defaultLoop = (kernel: LoopKernel, { software, maxIterations }: DeviceProfile): LoopSchedule => {
   const tiled = (rows: number, splits: number): LoopSchedule => ({
     kind: "loop",
     rows,
@@ -40,7 +40,7 @@ export const defaultLoop = (kernel: LoopKernel, { software, maxTurns }: DevicePr
   if (longest <= 1) return tiled(SIDE, 1);
   // a software adapter pays for every barrier
   const all = kernel.columns + kernel.reductions.reduce((n, r) => n + r.length, 0);
-  const alone = software ? kernel.rows >= 128 && all <= maxTurns : kernel.rows >= 16384 && longest <= 32;
+  const alone = software ? kernel.rows >= 128 && all <= maxIterations : kernel.rows >= 16384 && longest <= 32;
   if (alone) return tiled(software ? 32 : 64, 1);
   const splits = Math.min(SIDE, powerBelow(Math.ceil(longest / 2)));
   return kernel.reductions.every((r) => r.tensor.shape.at(-1) === 1)

@@ -1,9 +1,9 @@
-/** Which products go through matrix units, and in which tiles. */
+/** Tiling of products on matrix units, and which products use them. */
 import type { DeviceProfile } from "../device_profile.ts";
 import type { ContractionKernel, LoadValue } from "../graph/kernel.ts";
 import type { MatrixSchedule, Unit } from "./schedule.ts";
 
-/** Elements that a staged line is longer than its content, so that neighbours lie in different banks. */
+/** Elements that a staged line is longer than its content, so that neighbours are in different banks. */
 export const PADDING = 8;
 
 /** Steps that are staged together: two products of the unit. */
@@ -21,8 +21,8 @@ export const matrixBytes = (
   return buffers * (block(rows) + block(columns)) + 4 * subgroups * unit.M * unit.N * across;
 };
 
-/** Most accumulators of one subgroup: with more, registers spill. */
-const MOST_UNITS = 32;
+/** Maximum number of accumulators of one subgroup: with more, registers spill. */
+const MAX_UNITS = 32;
 
 /**
  * Units of a device that sum products of f16 in f32, and whose sides divide those of tiles and are whole vectors of 16
@@ -56,7 +56,7 @@ export const matrixFits = (
     lanes === subgroups.most && divides(each.rows, rows) && divides(each.columns, columns) &&
     Number.isInteger(band) && band >= 1 && divides(unit.M, each.rows) && divides(unit.N, each.columns) &&
     divides(unit.K, depth) &&
-    each.rows * each.columns <= MOST_UNITS * unit.M * unit.N && matrixBytes(s, 1) <= profile.workgroupBytes &&
+    each.rows * each.columns <= MAX_UNITS * unit.M * unit.N && matrixBytes(s, 1) <= profile.workgroupBytes &&
     (rows / each.rows) * (columns / each.columns) * lanes <= profile.maxInvocations;
 };
 

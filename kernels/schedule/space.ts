@@ -22,7 +22,7 @@ import type {
 export interface Space {
   /** What runs untuned. */
   readonly standard: Schedule;
-  /** Where to start beside it: one or more of each way to compute the kernel. */
+  /** Where to start next to it: one or more of each way to compute the kernel. */
   readonly starts: readonly Schedule[];
   /** By name, what can be changed in a schedule: those that differ from the given one in that alone. */
   readonly axes: readonly Axis[];
@@ -80,8 +80,8 @@ const axesOf = <S extends Schedule>(
         .filter((other) => JSON.stringify(other) !== JSON.stringify(s) && fits(other)),
   }));
 
-/** Fewest and most invocations of a workgroup that are worth a try. */
-const FEWEST = 32, MOST = 512;
+/** Minimum number of and most invocations of a workgroup that are worth a try. */
+const MINIMUM = 32, LIMIT = 512;
 
 const contractionSpace = (kernel: ContractionKernel, profile: DeviceProfile): Space => {
   const { m, n } = kernel.size, standard = defaultSchedule(kernel, profile)!;
@@ -91,11 +91,11 @@ const contractionSpace = (kernel: ContractionKernel, profile: DeviceProfile): Sp
     if (s.kind === "direct") {
       const { rows, quads, across, down, products } = s, workers = across * down * products;
       // no more than twice as many results as there are
-      return workers <= MOST && workers >= FEWEST && rows * down < 2 * Math.max(4, m) &&
+      return workers <= LIMIT && workers >= MINIMUM && rows * down < 2 * Math.max(4, m) &&
         4 * quads * across < 2 * Math.max(4, n);
     }
     const workers = (s.rows / s.each.rows) * (s.columns / s.each.columns);
-    return workers >= FEWEST && workers <= MOST && s.rows < 2 * m && s.columns < 2 * n;
+    return workers >= MINIMUM && workers <= LIMIT && s.rows < 2 * m && s.columns < 2 * n;
   };
   const staged = (rows: number, columns: number): StagedSchedule =>
     stagedTile(kernel, profile, rows, columns);
@@ -125,8 +125,8 @@ const contractionSpace = (kernel: ContractionKernel, profile: DeviceProfile): Sp
 
 const loopSpace = (kernel: LoopKernel, profile: DeviceProfile): Space => {
   const fits = (s: LoopSchedule): boolean =>
-    scheduleFits(s, kernel, profile) && s.rows * s.splits >= FEWEST &&
-    s.rows < 2 * Math.max(FEWEST, kernel.rows) &&
+    scheduleFits(s, kernel, profile) && s.rows * s.splits >= MINIMUM &&
+    s.rows < 2 * Math.max(MINIMUM, kernel.rows) &&
     (kernel.reductions.length > 0 || s.splits === 1 || kernel.columns > 1);
   return { standard: defaultSchedule(kernel, profile)!, starts: [], axes: axesOf("loop", loopPatches, fits) };
 };

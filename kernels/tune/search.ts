@@ -22,7 +22,7 @@ export interface Measurements<E, R> {
   readonly timeLeft: ReturnType<typeof measured<boolean>>;
 }
 
-/** What a search found. */
+/** Findings of a search. */
 export interface Found {
   /** The schedule to use: the untuned one unless another is surely better. */
   readonly schedule: Schedule;
@@ -37,13 +37,13 @@ export interface Found {
 /** Most of the untuned time that a schedule may take in the middle of its comparisons. */
 const MEDIAN = 0.97;
 
-/** Most chance that a schedule which is only as fast would win as many comparisons. */
+/** Maximum chance that a schedule which is only as fast would win as many comparisons. */
 const BY_CHANCE = 0.035;
 
 /** What is this much slower than the best is not measured again. */
 const HOPELESS = 1.5;
 
-/** Most rounds over all axes. */
+/** Maximum number of rounds over all axes. */
 const ROUNDS = 2;
 
 const sorted = (values: readonly number[]): readonly number[] => values.toSorted((a, b) => a - b);
@@ -66,7 +66,7 @@ const chanceOf = (wins: number, n: number): number => {
  * faster by 3 % in the middle, and in so many of them that one as fast would hardly do it by chance: five of five, or
  * eight of nine. One that is slower by 5 % does so once in a thousand times where measurements differ by 10 %.
  */
-export const surelyFaster = (ratios: readonly number[]): boolean =>
+export const significantlyFaster = (ratios: readonly number[]): boolean =>
   ratios.every((r) => r > 0 && Number.isFinite(r)) && middle(ratios) <= MEDIAN &&
   chanceOf(ratios.filter((r) => r < 1).length, ratios.length) <= BY_CHANCE;
 
@@ -123,7 +123,7 @@ export const searchSpace = <E, R>(
     if (JSON.stringify(best) === JSON.stringify(standard)) return untuned;
     // without this comparison nothing is kept, so it is made even when time is over
     const ratios = (yield* paired(best, standard)).map(([a, b]) => a / b);
-    return surelyFaster(ratios)
+    return significantlyFaster(ratios)
       ? { schedule: best, ratio: middle(ratios), tried: tried.size, complete }
       : untuned;
   });

@@ -7,7 +7,7 @@ import type { Schedule, Schedules } from "../schedule/schedule.ts";
 /** Raised with every change of what kernels are rendered as, since old measurements say nothing of new text. */
 export const RENDERERS = 4;
 
-/** What measurements depend on beside the form of a kernel. */
+/** What measurements depend on alongside the form of a kernel. */
 export interface TuningIdentity {
   /** The device with its features and limits: its profile. */
   readonly device: Readonly<Record<string, unknown>>;
@@ -19,7 +19,7 @@ export interface TuningIdentity {
   readonly renderers: number;
 }
 
-/** What is known of one form. */
+/** Facts about one form. */
 export interface Tuned {
   /** The best schedule; the untuned one where no other was better. */
   readonly schedule: Schedule;
@@ -43,7 +43,7 @@ const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 /** What measurements on a device depend on. */
 export const identityOf = (profile: DeviceProfile, driver: string, runtime: string): TuningIdentity => ({
-  // an infinite limit has no JSON; null stands for it, and undefined fields are left out
+  // an infinite limit has no JSON; null represents it, and undefined fields are left out
   device: plain(profile) as Readonly<Record<string, unknown>>,
   driver,
   runtime,
@@ -68,7 +68,7 @@ export const identityText = (identity: TuningIdentity): string => {
  * software device does fast depends on the processor below it, which its name does not say: only what was measured on
  * the machine itself holds there.
  */
-export const akin = (a: TuningIdentity, b: TuningIdentity): boolean =>
+export const compatibleTables = (a: TuningIdentity, b: TuningIdentity): boolean =>
   a.renderers === b.renderers && a.device.name === b.device.name && a.device.provider === b.device.provider &&
   a.device.software !== true && b.device.software !== true;
 

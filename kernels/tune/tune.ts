@@ -13,7 +13,7 @@ import { kernelSubject, splitKSubject, type Subject } from "./alone.ts";
 import { type Measurements, searchSpace } from "./search.ts";
 import { schedulesOf, type Tuned, type TuningTable } from "./table.ts";
 
-/** What to tune, and for how long. */
+/** Options of the tuning, and for how long. */
 export interface TuneOptions {
   /** Seconds for all of it. The form in work when they are over is finished with what was measured. */
   readonly budget: number;
@@ -36,15 +36,15 @@ export interface TuneReport {
 /** Comparisons of a winner with the untuned schedule. */
 const PAIRS = 9;
 
-/** Most elements of an operand that are filled with numbers; more stay zero. */
-const MOST_FILLED = 2 ** 24;
+/** Maximum number of elements of an operand that are filled with numbers; more stay zero. */
+const MAX_FILLED = 2 ** 24;
 
-/** Least seconds between two waits where a device has no clock of its own. */
-const LEAST = 0.05;
+/** Minimum number of seconds between two waits where a device has no clock of its own. */
+const MINIMUM = 0.05;
 
 const filled = (t: Tensor): NdArray | undefined => {
   const n = sizeOf(t.shape);
-  if (t.dtype !== "f32" || n > MOST_FILLED) return undefined;
+  if (t.dtype !== "f32" || n > MAX_FILLED) return undefined;
   const data = new Float32Array(n);
   for (let i = 0, x = 1; i < n; i++) {
     x = Math.imul(x, 1664525) + 1013904223 | 0;
@@ -91,7 +91,7 @@ const byDifference = (program: Program) =>
     const once = yield* window(1);
     for (let runs = 4;; runs *= 2) {
       const more = yield* window(runs);
-      if (more - once >= LEAST || runs >= 4096) return Math.max(1e-9, (more - once) / (runs - 1));
+      if (more - once >= MINIMUM || runs >= 4096) return Math.max(1e-9, (more - once) / (runs - 1));
     }
   });
 
@@ -121,7 +121,7 @@ const measurements = (
       const first = yield* loaded(under(a)), second = yield* loaded(under(b));
       const pairs: (readonly [number, number])[] = [];
       for (let i = 0; i < PAIRS; i++) {
-        // whoever runs second may find a warmer device
+        // whatever runs second may find a warmer device
         if (i % 2 === 0) {
           const x = yield* secondsOf(first, 1);
           pairs.push([x, yield* secondsOf(second, 1)]);

@@ -1,6 +1,6 @@
 /**
  * Renders attention without the square of scores in memory (Dao et al. 2022, arXiv 2205.14135): a unit owns a tile of
- * queries of one head and walks over tiles of keys. The scores of a tile lie in the thread's own memory.
+ * queries of one head and walks over tiles of keys. The scores of a tile are in the thread's own memory.
  */
 import type { Tensor } from "@chain-of-sight/core";
 import { type AttentionKernel, kernelLabel } from "../graph/kernel.ts";

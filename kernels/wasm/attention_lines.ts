@@ -1,4 +1,4 @@
-/** Rows of attention's operands: where they lie, or in a copy where they lie unfavourably. */
+/** Rows of attention's operands: read in place, or from a copy where their layout is unfavourable. */
 import type { LoadValue } from "../graph/kernel.ts";
 import { separate } from "../ir/index_expr.ts";
 import type { Room } from "./attention_tiles.ts";
@@ -41,7 +41,7 @@ export interface Wanted {
   readonly near: boolean;
 }
 
-/** Statements that find rows, and where they lie then. */
+/** Statements that find rows, and where they are then. */
 export interface Found {
   /** The statements. */
   readonly text: readonly string[];

@@ -1,4 +1,4 @@
-/** What attention and its gradients share: how they are cut up, where operands lie, and products of tiles in memory. */
+/** Shared parts of attention and its gradients: tiling, operand addresses, and products of tiles in memory. */
 import type { AttentionKernel } from "../graph/kernel.ts";
 import type { Value } from "../ir/value.ts";
 import { findLines, type Found, type Lines, type Wanted } from "./attention_lines.ts";
@@ -12,7 +12,7 @@ import { add, get, i32, least, repeat, set, times } from "./text.ts";
 
 /** The function of a kernel under construction. */
 export class Attention {
-  /** What it computes. */
+  /** Its computation. */
   readonly kernel: AttentionKernel;
   /** How it is cut up. */
   readonly tiles: Tiles;
@@ -34,7 +34,7 @@ export class Attention {
   readonly behind: number;
   /** Whether it is. */
   readonly causal: boolean;
-  /** Where the segments of the tile's queries and of all keys lie in the thread's own memory; undefined in whole rows. */
+  /** Where the segments of the tile's queries and of all keys are in the thread's own memory; undefined in whole rows. */
   readonly ids: { readonly row: number; readonly key: number } | undefined;
 
   /** Starts the function of a kernel. */
@@ -157,7 +157,7 @@ export class Attention {
     }));
   }
 
-  /** Statements that add, for each query of the tile, the rows of keys or values weighted by what lies at `weights`. */
+  /** Statements that add, for each query of the tile, the rows of keys or values weighted by what is at `weights`. */
   perQuery(weights: number, rows: Lines, to: Lines, more: string): string[] {
     const seen = (last: string): string => this.held(this.seenBy(last), get("keys"));
     return this.exactly((tile) =>
@@ -179,7 +179,7 @@ export class Attention {
     );
   }
 
-  /** Statements that add, for each key of the tile, the rows of queries weighted by what lies at `weights`. */
+  /** Statements that add, for each key of the tile, the rows of queries weighted by what is at `weights`. */
   perKey(weights: number, rows: Lines, to: Lines, more: string): string[] {
     const first = (key: string): string =>
       this.held(

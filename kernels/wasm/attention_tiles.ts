@@ -1,4 +1,4 @@
-/** How attention is cut up: tiles of queries and keys whose scores fit the nearest cache, and a thread's own memory. */
+/** Tiling of attention: tiles of queries and keys whose scores fit the L1 cache, and a thread's scratch memory. */
 import type { AttentionKernel } from "../graph/kernel.ts";
 
 /** Queries of a tile at most; numbers of a tile of scores; keys of a tile at most. */

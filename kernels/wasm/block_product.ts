@@ -1,4 +1,4 @@
-/** Products of tiles that lie in memory as they are, register tile by register tile. */
+/** Products of tiles that are read in place, one register tile at a time. */
 import { add, get, i32, type Locals, repeat, set, times } from "./text.ts";
 import { tileName } from "./tile.ts";
 
@@ -12,7 +12,7 @@ export interface BlockProduct {
   readonly counts: readonly number[];
   /** Rows of a register tile. */
   readonly tile: number;
-  /** Most rows that there may be. */
+  /** Maximum number of rows that there may be. */
   readonly most: number;
   /** Text of the address of the left operand. */
   readonly left: string;
@@ -26,7 +26,7 @@ export interface BlockProduct {
   readonly line: number;
   /** Steps that count for `count` rows from a row on: the first, and one more than the last. */
   readonly depth: (row: string, count: number) => readonly [string, string];
-  /** 0 where results start anew. */
+  /** 0 where results start again. */
   readonly more: string;
   /** Panels of columns of the right operand. */
   readonly panels: readonly Panel[];

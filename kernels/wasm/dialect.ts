@@ -1,4 +1,4 @@
-/** Words of WebAssembly: literals, and one line of four lanes for each operator. A `bool` is a mask of all bits. */
+/** WebAssembly instructions: literals, and one expression of four SIMD lanes per operator. A `bool` is a mask of all bits. */
 import type { DType } from "@chain-of-sight/core";
 import type { Operator, Value } from "../ir/value.ts";
 

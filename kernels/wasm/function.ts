@@ -4,7 +4,7 @@ import { get, i32, indent, Locals, set } from "./text.ts";
 
 /** A piece of a kernel that threads run side by side, each on some of its units. */
 export interface Phase {
-  /** What it computes, for people. */
+  /** Its computation, for people. */
   readonly label: string;
   /** The function's text, called `$kernel`; equal texts share a function. */
   readonly text: string;

@@ -42,7 +42,7 @@ const polynomial = (x: string, coefficients: readonly number[], { number, dialec
 /** Adding it leaves the nearest integer, raised by the bias of exponents, in the last bits of a float. */
 const MAGIC = 1.5 * 2 ** 23 + 127;
 /** Below, results are 0: smaller than the least normal number, with which machines are slow. */
-const LEAST = -87.3;
+const MINIMUM = -87.3;
 
 /**
  * e^x of a text that may be repeated: x = n ln 2 + r, a polynomial of r, and 2^n from bits. NaN stays NaN. Arguments
@@ -63,13 +63,13 @@ export const exponential = (x: string, words: Words, negative = false): Computed
   const power = `(i32x4.shl ${get(t)} (i32.const 23))`;
   return {
     lines: [
-      // beyond the greatest power of two the polynomial itself overflows
+      // beyond the largest power of two the polynomial itself overflows
       set(t, negative ? raised : `(f32x4.pmin ${raised} ${number(MAGIC + 127)})`),
       set(r, madd(n, number(-0.693359375), x, dialect)),
       set(r, madd(n, number(2.12194440e-4), get(r), dialect)),
       set(r, `(f32x4.add ${madd(high, square, get(r), dialect)} ${number(1)})`),
     ],
-    result: `(v128.andnot (f32x4.mul ${get(r)} ${power}) (f32x4.lt ${x} ${number(LEAST)}))`,
+    result: `(v128.andnot (f32x4.mul ${get(r)} ${power}) (f32x4.lt ${x} ${number(MINIMUM)}))`,
   };
 };
 

@@ -14,7 +14,7 @@ export { type Dialect, madd } from "./inline.ts";
 
 /**
  * The constant pool: numbers that the functions read from memory, in one instruction where a constant in the code takes
- * three. It lies in the memory's first page, at the same place for every module: all functions fill it, once, before the
+ * three. It is in the memory's first page, at the same place for every module: all functions fill it, once, before the
  * first of them is written.
  */
 const pool: number[] = [], pooled = new Map<string, number>();
@@ -102,7 +102,7 @@ const TWO_OVER_PI = [
 /** From here on the reduction in float64 is not exact enough. */
 const FAR = 2 ** 20;
 
-/** Angles in float64, the far ones by the same angle within half a turn. */
+/** Angles in float64, the far ones by the same angle within half an iteration. */
 const angles = (): string => {
   const far = (name: string, first: number): string[] =>
     [0, 1].map((l) =>
@@ -126,7 +126,7 @@ const angles = (): string => {
   ].join("\n  ");
 };
 
-/** Sine and cosine share everything but the quadrant: `shift` quarters of a turn ahead. */
+/** Sine and cosine share everything but the quadrant: `shift` quarters of an iteration ahead. */
 const circular = (name: string, shift: number, dialect: Dialect): string =>
   `(func $${name} (param $x v128) (result v128) (local $l v128) (local $h v128) (local $q v128) (local $s v128) (local $a v128) (local $b v128)
   ${angles()}
@@ -227,7 +227,7 @@ const functions: Readonly<Record<string, (dialect: Dialect) => string>> = {
   (f64x2.sub (f64x2.sub ${v("x")} (f64x2.mul ${v("q")} ${d(1.5707963267341256)})) (f64x2.mul ${v("q")} ${
       d(6.077100506506192e-11)
     })))`,
-  // an angle less whole turns, exact at any size: 128 bits of 2 / pi times the significand (Payne and Hanek 1983)
+  // an angle less whole iterations, exact at any size: 128 bits of 2 / pi times the significand (Payne and Hanek 1983)
   rest: () =>
     `(func $rest (param $v f32) (result f64) (local $u i32) (local $at i32) (local $left i64) (local $m i64) (local $hi i64) (local $lo i64)
   (local.set $u (i32.and (i32.reinterpret_f32 ${v("v")}) (i32.const 0x7fffffff)))

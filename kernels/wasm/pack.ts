@@ -1,7 +1,7 @@
 /** Packing: lines of an operand laid side by side, so that the tile reads both operands front to back. */
 import { get, i32, type Locals, repeat, set } from "./text.ts";
 
-/** How the lines of an operand lie in memory. */
+/** How the lines of an operand are in memory. */
 export type Layout =
   /** Neighbours along the summed index. */
   | "along k"
@@ -10,11 +10,11 @@ export type Layout =
   /** Neither. */
   | "scattered";
 
-/** What to pack. */
+/** Options of packing. */
 export interface Packing {
   /** Lines side by side: 4, 6 or 8. */
   readonly lines: number;
-  /** How they lie. */
+  /** How they are. */
   readonly layout: Layout;
   /** Text of the address of a table with the address of each line. */
   readonly table: string;

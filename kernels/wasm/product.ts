@@ -1,4 +1,4 @@
-/** What all ways to compute a product share: how operands lie, and results from the products of a row. */
+/** Shared parts of all ways to compute a product: how operands are, and results from the products of a row. */
 import type { ContractionKernel, LoadValue, Output } from "../graph/kernel.ts";
 import { dependsOn, separate } from "../ir/index_expr.ts";
 import { Func } from "./function.ts";
@@ -9,7 +9,7 @@ import { costOf, indicesOf } from "./schedule.ts";
 import { type Frame, Scope } from "./scope.ts";
 import { get } from "./text.ts";
 
-/** How an operand lies along the summed index and its own axis. */
+/** How an operand is along the summed index and its own axis. */
 export interface Operand {
   /** The element at (`batch`, its axis, `k`). */
   readonly load: LoadValue;
@@ -17,7 +17,7 @@ export interface Operand {
   readonly start: LoadValue["at"];
   /** Elements from one step of the summed index to the next. */
   readonly stride: number;
-  /** How neighbours lie. */
+  /** How neighbours are. */
   readonly layout: Layout;
   /** Whether it changes with the batch. */
   readonly batched: boolean;

@@ -1,9 +1,9 @@
 /** Renders any kernel as phases, and a plan's phases as one module of WebAssembly text. */
-import { sizeOf, type Tensor } from "@chain-of-sight/core";
+import { sizeOf } from "@chain-of-sight/core";
 import type { PlainKernel } from "../graph/kernel.ts";
 import type { Plan } from "../plan/plan.ts";
-import { oncePerPair } from "../plan/remember.ts";
-import { type SlotPart, stepsOf } from "../plan/steps.ts";
+import { memoizePair } from "../plan/memo.ts";
+import { type Frame, stepsOf } from "../plan/steps.ts";
 import { renderAttention } from "./attention.ts";
 import { renderContraction } from "./contraction.ts";
 import type { Phase } from "./function.ts";
@@ -30,24 +30,24 @@ export const renderWasm = (kernel: PlainKernel, dialect: Dialect): Phase[] => {
 export interface WasmModule {
   /** WebAssembly text: imports `cos.memory`, exports the functions. */
   readonly text: string;
-  /** The phases in order, those of a scan for each turn. */
+  /** The phases in order, those of a scan for each iteration. */
   readonly phases: readonly PlacedPhase[];
-  /** The kernel that each phase is of. */
-  readonly kernels: () => readonly PlainKernel[];
 }
 
-/** A phase in its place among the others: numbers and text alone, which a file can hold. */
-export interface PlacedPhase extends Omit<Phase, "text" | "tensors" | "writes"> {
+/** A phase in its place among the others. */
+export interface PlacedPhase {
+  /** The phase. */
+  readonly phase: Phase;
   /** The name of its function. */
   readonly name: string;
-  /** Where the tensors lie whose addresses it takes, in order. */
-  readonly tensors: readonly SlotPart[];
-  /** Where those of them lie that it writes. */
-  readonly writes: readonly SlotPart[];
+  /** The kernel that it is of. */
+  readonly kernel: PlainKernel;
+  /** Where its tensors are. */
+  readonly frame: Frame;
 }
 
-/** Most pages of 64 KiB in a memory. */
-export const MOST_PAGES = 65536;
+/** Maximum number of pages of 64 KiB in a memory. */
+export const MAX_PAGES = 65536;
 
 /** Moves a buffer: state that could not be written in place. */
 const COPY =
@@ -60,7 +60,7 @@ const relaxed: Dialect = { relaxed: true }, plain: Dialect = { relaxed: false };
 export const renderModule = (plan: Plan, dialect: Dialect): WasmModule =>
   renderedOnce(plan, dialect.relaxed ? relaxed : plain);
 
-const renderedOnce = oncePerPair((plan: Plan, dialect: Dialect): WasmModule => {
+const renderedOnce = memoizePair((plan: Plan, dialect: Dialect): WasmModule => {
   const names = new Map<string, string>(), functions: string[] = [];
   const known = new Map<PlainKernel, readonly Phase[]>();
   const each = stepsOf(plan).flatMap(({ kernel, frame }) => {
@@ -68,23 +68,21 @@ const renderedOnce = oncePerPair((plan: Plan, dialect: Dialect): WasmModule => {
     known.set(kernel, rendered);
     return rendered.map((phase) => ({ phase, kernel, frame }));
   });
-  const kernels = each.map(({ kernel }) => kernel);
-  const phases = each.map(({ phase: { text, tensors, writes, ...phase }, frame }): PlacedPhase => {
-    const place = (t: Tensor): SlotPart => frame.partsOf(frame.slotOf.get(t)!)[0]!;
-    let name = names.get(text);
+  const phases = each.map(({ phase, kernel, frame }) => {
+    let name = names.get(phase.text);
     if (name === undefined) {
-      names.set(text, name = `k${names.size}`);
+      names.set(phase.text, name = `k${names.size}`);
       functions.push(
-        `;; ${phase.label}\n${text.replace("(func $kernel ", `(func $${name} (export "${name}") `)}`,
+        `;; ${phase.label}\n${phase.text.replace("(func $kernel ", `(func $${name} (export "${name}") `)}`,
       );
     }
-    return { ...phase, name, tensors: tensors.map(place), writes: writes.map(place) };
+    return { phase, name, kernel, frame };
   });
   const body = functions.join("\n");
   return {
     text: [
       "(module",
-      `(import "cos" "memory" (memory 1 ${MOST_PAGES} shared))`,
+      `(import "cos" "memory" (memory 1 ${MAX_PAGES} shared))`,
       poolText(),
       ...preludeOf(body, dialect),
       COPY,
@@ -93,6 +91,5 @@ const renderedOnce = oncePerPair((plan: Plan, dialect: Dialect): WasmModule => {
       "",
     ].join("\n"),
     phases,
-    kernels: () => kernels,
   };
 });

@@ -17,7 +17,7 @@ const COLUMNS = 32;
 /** More updates than this add up in float64. */
 const LONG = 4096;
 /** Bytes of a thread's memory for such sums, as long as four columns fit. */
-const MOST_BYTES = 2 ** 24;
+const MAX_BYTES = 2 ** 24;
 
 /** Renders a scatter kernel. */
 export const renderScatter = (kernel: ScatterKernel, dialect: Dialect): Phase =>
@@ -81,7 +81,7 @@ const upper = (x: string): string => `(i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 1
 
 const inFloat64 = (kernel: ScatterKernel, dialect: Dialect): Phase => {
   const { positions, width, tableRows } = kernel, table = kernel.outputs[0]!.tensor;
-  const columns = Math.max(4, Math.min(COLUMNS, Math.floor(MOST_BYTES / 8 / tableRows / 4) * 4));
+  const columns = Math.max(4, Math.min(COLUMNS, Math.floor(MAX_BYTES / 8 / tableRows / 4) * 4));
   const line = 8 * columns, func = new Func(), { locals } = func, sums = func.scratch(0);
   const top = new Scope({ locals, dialect, buffer: func.buffer, result: () => "" });
   const unit = top.loop(["unit"]);

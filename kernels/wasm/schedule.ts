@@ -73,8 +73,8 @@ export interface Split {
   readonly parts: readonly Part[];
 }
 
-/** Most parts of a loop, and the longest loop that is taken apart. */
-const MOST_PARTS = 6, LONGEST = 8192;
+/** Maximum number of parts of a loop, and the longest loop that is taken apart. */
+const MAX_PARTS = 6, LONGEST = 8192;
 
 /** Fixed cost of one pass of an outer loop. */
 const PASS = 12;
@@ -101,7 +101,7 @@ export const splitFor = (
     const one: Part[] = [{ start: 0, length, rewrite }];
     const plain = { split: { outer: size / length, length, rewrite, parts: one }, price: price(one) };
     const cuts = length > LONGEST ? [] : cutsOf(values.map(rewrite.value), name, length);
-    if (cuts.length === 0 || cuts.length >= MOST_PARTS) return plain;
+    if (cuts.length === 0 || cuts.length >= MAX_PARTS) return plain;
     const parts = [0, ...cuts].map((start, i): Part => {
       const count = (cuts[i] ?? length) - start;
       return { start, length: count, rewrite: splitting(build, name, size, length, start, count) };

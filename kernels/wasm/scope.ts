@@ -10,7 +10,7 @@ import { applyText, literal } from "./dialect.ts";
 import { type Dialect, inlined } from "./inline.ts";
 import { add, get, i32, type Locals, set, times } from "./text.ts";
 
-/** What all scopes of a function share. */
+/** Shared parts of all scopes of a function. */
 export interface Frame {
   /** The locals. */
   readonly locals: Locals;
@@ -22,7 +22,7 @@ export interface Frame {
   readonly result: (v: Extract<Value, { kind: "reduced" | "accumulator" }>, copy: number) => string;
 }
 
-/** Where a scope stands. */
+/** Where a scope is. */
 interface Place {
   /** Loops bring variables; branches are entered only where a condition holds. */
   readonly kind: "loop" | "branch";
@@ -82,7 +82,7 @@ export class Scope {
     return this.#names.get(key) ?? (this.#place === undefined ? undefined : this.#place.parent.#find(key));
   }
 
-  /** The scope for what uses some variables, and whether it lies outside of a branch that this one is in. */
+  /** The scope for what uses some variables, and whether it is outside of a branch that this one is in. */
   #home(uses: ReadonlySet<string>): Home {
     return Scope.#seek(this, uses, { scope: this, escapes: false }, false);
   }

@@ -1,6 +1,6 @@
 /**
- * Functions of attention's inner parts. Scores lie with a key's queries side by side, so that lanes run over queries:
- * the greatest score and the sum of a query need no joining of lanes.
+ * Functions of attention's inner parts. The scores of one key's queries are contiguous, so that SIMD lanes run over queries:
+ * the largest score and the sum of a query need no joining of lanes.
  */
 import { type Dialect, exponential, madd } from "./inline.ts";
 import { locals, params } from "./rows.ts";
@@ -58,7 +58,7 @@ const restart = (pointers: Readonly<Record<string, string>>): string[] => [
 
 /**
  * `$softmaxquad(at, line, base, n, state, gap)`: turns the scores of four queries with `n` keys into exponentials. At
- * `state` lie the greatest score so far, `gap` bytes on the sum, and `gap` more on the factor for what was summed before.
+ * `state` are the largest score so far, `gap` bytes on the sum, and `gap` more on the factor for what was summed before.
  */
 const softmaxQuad = (dialect: Dialect, place: (x: number) => string): string =>
   withNumbers(
@@ -108,7 +108,7 @@ const softmaxQuad = (dialect: Dialect, place: (x: number) => string): string =>
 /**
  * `$pairquad(at, other, line, base, n, state, gap, scale)`: turns the scores of four queries and `n` keys into
  * probabilities, and the products of cotangents and values at `other` into gradients of scores before their scale. At
- * `state` lie the logarithms of the normalisers, `gap` bytes on the deltas.
+ * `state` are the logarithms of the normalisers, `gap` bytes on the deltas.
  */
 const pairQuad = (dialect: Dialect, place: (x: number) => string): string =>
   withNumbers(

@@ -111,7 +111,7 @@ export const cutsOf = (values: readonly Value[], name: string, length: number): 
 export const boundaries = (indices: readonly Index[], name: string, size: number): number[] => {
   const gcd = (a: number, b: number): number => b === 0 ? Math.abs(a) : gcd(b, a % b);
   const found = new Set<number>();
-  // steps of the variable in which a sum moves by 1, and in which a quotient or remainder of it turns over
+  // steps of the variable in which a sum moves by 1, and in which a quotient or remainder of it iterations over
   const turn = (step: number, by: number): number => {
     const whole = by * step;
     return Number.isInteger(whole) ? whole : by / gcd(by, Math.round(1 / step));

@@ -16,7 +16,7 @@ export interface Strides {
   readonly right: number;
 }
 
-/** How packed operands lie: `a[k][rows]`, `b[k][8]`. */
+/** How packed operands are: `a[k][rows]`, `b[k][8]`. */
 const packedStrides = (rows: number): Strides => ({ row: 4, left: 4 * rows, right: 4 * PANEL });
 
 /** The name of a tile's function; without strides, that of packed operands. */
@@ -37,7 +37,7 @@ export const tileNamed = (name: string, madd: Madd): string | undefined => {
 type Madd = (a: string, b: string, c: string) => string;
 
 /**
- * `$tile(a, b, c, k, line, more)`: adds `k` steps of the product to the rows of `c`, which lie `line` bytes apart, or
+ * `$tile(a, b, c, k, line, more)`: adds `k` steps of the product to the rows of `c`, which are `line` bytes apart, or
  * starts them where `more` is 0. The steps are summed by themselves first: added one by one to what there is, the last
  * ones of a long sum would lose their digits.
  */

@@ -1,6 +1,6 @@
 /**
  * Attention and its gradients through matrix units, from scores to weights. The forward kernel measures exponentials
- * from a maximum that may lag behind by 2^8: results, which stay in the units, are scaled anew only where a maximum
+ * from a maximum that may lag behind by 2^8: results, which stay in the units, are scaled again only where a maximum
  * grows by more (as in FlashAttention-4). Numbers that are not finite reach all queries of a tile, also
  * those that the causal mask keeps from them: 0 times such a number is no number.
  */
@@ -10,7 +10,7 @@ import { range, seenText } from "./attention_parts.ts";
 import { literal } from "./dialect.ts";
 import { when } from "./module.ts";
 
-/** How far a maximum may grow, as a power of two, before results are scaled anew. */
+/** How far a maximum may grow, as a power of two, before results are scaled again. */
 const LAG = 8;
 
 /** Joins texts as a tree, so that no long chain of results waits for each other. */

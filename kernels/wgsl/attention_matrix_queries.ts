@@ -18,10 +18,10 @@ export const addQueries = (tile: MatrixTile): string[] => {
     sum = `subgroup_matrix_result<f32, ${unit.N}, ${unit.M}>`;
   const line = unit.N + SCORE_PADDING, lines = weightStride / EIGHT, result = tile.w.result(0);
   const at = `${tile.w.queryGradient("head")} + row * ${width}u + channel`;
-  return range(Math.ceil(count / subgroups)).flatMap((turn) => {
-    const last = (turn + 1) * subgroups >= count,
-      ragged = (turn + 1) * subgroups > count,
-      mine = `subgroup + ${turn * subgroups}u`;
+  return range(Math.ceil(count / subgroups)).flatMap((iteration) => {
+    const last = (iteration + 1) * subgroups >= count,
+      ragged = (iteration + 1) * subgroups > count,
+      mine = `subgroup + ${iteration * subgroups}u`;
     const guards = [
       ...(ragged ? [`${mine} < ${count}u`] : []),
       ...(queries % block === 0 ? [] : [`row < ${queries}u`]),

@@ -1,5 +1,5 @@
 /**
- * What attention kernels for matrix units are made of. Subgroups own queries (or keys, for their gradients), whose rows
+ * Configuration of attention kernels for matrix units. Subgroups own queries (or keys, for their gradients), whose rows
  * they keep as matrices; a workgroup copies blocks of the others into its memory as f16. Scores leave the units through
  * workgroup memory; a lane reads those of a row, or of a part of it, and makes f16 weights of them, which go back to
  * the units. All copies are of 16 bytes, all sums f32.
@@ -48,11 +48,11 @@ export interface Sides {
 
 /** Text of one kernel through matrix units. */
 export class MatrixTile {
-  /** What all attention kernels share. */
+  /** Shared parts of all attention kernels. */
   readonly w: AttentionWriter;
   /** The tile. */
   readonly s: MatrixAttention;
-  /** How it lies in workgroup memory. */
+  /** How it is in workgroup memory. */
   readonly at: MatrixAttentionLayout;
   /** Lanes that share a row. */
   readonly parts: number;
@@ -317,7 +317,7 @@ export class MatrixTile {
     );
   }
 
-  /** Where the matrices of one band of a result lie among scores: their names, and places as text. */
+  /** Where the matrices of one band of a result are among scores: their names, and places as text. */
   banded(name: string, part: number): readonly (readonly [matrix: string, at: string])[] {
     const { unit } = this.s, { band, bandStride } = this.at;
     return this.counts.down.flatMap((i) =>

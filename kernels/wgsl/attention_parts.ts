@@ -1,4 +1,4 @@
-/** What attention kernels share: how rows of operands are read, and results stored. */
+/** Shared parts of attention kernels: how rows of operands are read, and results stored. */
 import type { Tensor } from "@chain-of-sight/core";
 import type { AttentionKernel, LoadValue } from "../graph/kernel.ts";
 import { divisible, separate } from "../ir/index_expr.ts";
@@ -11,7 +11,7 @@ export const range = (n: number): number[] => Array.from({ length: n }, (_, i) =
 
 /** Text of one attention kernel, and what it shares between its parts. */
 export class AttentionWriter {
-  /** What it computes. */
+  /** Its computation. */
   readonly kernel: AttentionKernel;
   /** The buffers. */
   readonly bindings: Bindings;
@@ -71,7 +71,7 @@ export class AttentionWriter {
 
   /**
    * Statements that name the positions `span_begin` up to `span_end` between which lines from `first` to `last` see
-   * some, of `length`; the same for all of a workgroup, which is told through its memory.
+   * some, of `length`; the same for all of a workgroup, which is informed through its memory.
    */
   span(first: string, last: string, length: number): string[] {
     const { from, to } = this.kernel.segments!;

@@ -21,7 +21,7 @@ export interface Other {
 
 const sum = (v: string): string => `(${v}.x + ${v}.y) + (${v}.z + ${v}.w)`;
 
-/** What the loops over the others need. */
+/** Requirements of the loops over the others. */
 interface Walk {
   /** Name of the position of another line. */
   readonly variable: string;
@@ -41,7 +41,7 @@ interface Walk {
   readonly values: Readonly<Record<string, Value>>;
   /** Statements for some others that all own lines see. */
   readonly fast: (js: readonly number[]) => string[];
-  /** Statements for the other `first + turn`; undefined where there are whole groups alone. */
+  /** Statements for the other `first + iteration`; undefined where there are whole groups alone. */
   readonly slow: readonly string[] | undefined;
   /** Statements of a worker before those of a block, and of the workgroup after them. */
   readonly around?: { readonly before: readonly string[]; readonly after: readonly string[] };
@@ -49,7 +49,7 @@ interface Walk {
 
 /** Text of one kernel. */
 export class Staged {
-  /** What all attention kernels share. */
+  /** Shared parts of all attention kernels. */
   readonly w: AttentionWriter;
   /** The tile. */
   readonly s: StagedAttention;
@@ -109,7 +109,7 @@ export class Staged {
     });
   }
 
-  /** Names for the parts of an other as workgroup memory has them: `turn` after the first of the block, or `j` after that. */
+  /** Names for the parts of an other as workgroup memory has them: `iteration` after the first of the block, or `j` after that. */
   other(j: number | undefined, names: readonly string[], scalars: readonly string[], sees?: Other["sees"]): {
     readonly lines: string[];
     readonly other: Other;
@@ -139,7 +139,7 @@ export class Staged {
   }
 
   /** Statements that say which own lines see another: by where it is, if it goes alone, and by its segment. */
-  sight(other: Other, past: ((i: number) => string) | undefined): string[] {
+  visionInput(other: Other, past: ((i: number) => string) | undefined): string[] {
     const same = (i: number): string[] =>
       this.w.kernel.segments === undefined ? [] : [`${other.scalar("id")} == mine${i}`];
     return other.sees === undefined
@@ -191,7 +191,7 @@ export class Staged {
       ...around?.before ?? [],
       `let low_end = ${below(low)};`,
       `let high_end = ${below(high)};`,
-      // all of a turn lie in the block: there are whole turns alone
+      // all of an iteration are in the block: there are whole iterations alone
       `for (var turn = low_end; turn + ${together - 1}u < high_end; turn += ${together}u) {`,
       ...fast(range(together)),
       "}",

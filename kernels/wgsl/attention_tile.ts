@@ -67,7 +67,7 @@ const forward = (a: Staged): void => {
   const scores = (js: readonly number[]) =>
     js.flatMap((j) => {
       const { lines, other } = a.other(j, ["k"], ids, a.seeing(j));
-      return [...lines, ...a.dots("s", "q", other, "k"), ...a.sight(other, undefined)];
+      return [...lines, ...a.dots("s", "q", other, "k"), ...a.visionInput(other, undefined)];
     });
   const only = (value: string, instead: string, i: number, j: number): string => {
     const seen = a.seeing(j);
@@ -93,7 +93,7 @@ const forward = (a: Staged): void => {
   const one = [
     ...lines,
     ...a.dots("s", "q", other, "k"),
-    ...a.sight(other, sees),
+    ...a.visionInput(other, sees),
     ...a.own.flatMap((i) => [
       `let next${i} = select(most${i}, max(most${i}, s${i}), sees${i});`,
       `let shrink${i} = exp(most${i} - next${i});`,
@@ -239,7 +239,7 @@ const gradient = (a: Staged): void => {
     );
     return [
       ...lines,
-      ...a.sight(other, j === undefined ? sees : undefined),
+      ...a.visionInput(other, j === undefined ? sees : undefined),
       ...pair(a, other, ["k", "v"], ["q", "t"], () => other.scalar("lse"), () => other.scalar("delta")),
       ...a.add("f", other, "q", (i) => `d${i}${other.tag}`),
       ...a.add("g", other, "t", (i) => `p${i}${other.tag}`),

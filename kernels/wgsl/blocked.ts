@@ -1,6 +1,6 @@
 /**
  * Long sums of one worker in blocks: a sum of f32 that goes on for tens of thousands of terms loses digits, as small
- * terms are added to a large total. Every so many steps the totals take in what was summed, and the sums start anew.
+ * terms are added to a large total. Every this many steps the totals take in what was summed, and the sums start again.
  */
 
 /** Sums of more steps than this are blocked. */

@@ -1,4 +1,4 @@
-/** Words of WGSL: types, literals, and one line for each operator. */
+/** WGSL syntax: types, literals, and one expression per operator. */
 import type { DType } from "@chain-of-sight/core";
 import type { Operator } from "../ir/value.ts";
 import { helpers } from "./functions.ts";

@@ -133,7 +133,7 @@ export const helpers: Readonly<Record<string, string>> = {
   let mid = (low >> 16u) + (high & 0xffffu) + (w & 0xffffu) * (m >> 16u);
   return (w >> 16u) * (m >> 16u) + (high >> 16u) + (mid >> 16u);
 }`,
-  // |x| less whole quarters of a turn, and their number modulo 4, exact at any size: 96 bits of 2 / pi times the
+  // |x| less whole quarters of an iteration, and their number modulo 4, exact at any size: 96 bits of 2 / pi times the
   // fraction of x, in integers (Payne and Hanek 1983)
   turned: `fn turned(x: f32) -> vec2f {
   let bits = bitcast<u32>(x) & 0x7fffffffu;
@@ -163,7 +163,7 @@ export const helpers: Readonly<Record<string, string>> = {
   let y = select(near_cos(turn.x), near_sin(turn.x), turn.y == 1f || turn.y == 3f);
   return select(y, -y, turn.y == 1f || turn.y == 2f);
 }`,
-  // exact, by long division of the significands, eight bits a step: no loop, as devices count turns
+  // exact, by long division of the significands, eight bits a step: no loop, as devices count iterations
   mod_of: `fn mod_of(a: f32, b: f32) -> f32 {
   let ua = bitcast<u32>(a) & 0x7fffffffu; let ub = bitcast<u32>(b) & 0x7fffffffu;
   if (ua >= 0x7f800000u || ub > 0x7f800000u || ub == 0u) { return bitcast<f32>(nan_bits); }

@@ -2,14 +2,14 @@
 import type { LoadValue } from "../graph/kernel.ts";
 import type { Bindings } from "./module.ts";
 
-/** Elements that lie in one `vec4<u32>`. */
+/** Elements that are in one `vec4<u32>`. */
 export const EIGHT = 8;
 
 /** How an operand is read along one of its axes. */
 export interface Eight {
   /** The operand. */
   readonly load: LoadValue;
-  /** What the kernel binds. */
+  /** Bindings of the kernel. */
   readonly bindings: Bindings;
   /** The position in memory of a place on the axis, as text. */
   readonly position: (at: string) => string;
@@ -17,9 +17,9 @@ export interface Eight {
   readonly first: string;
   /** Places on the axis. */
   readonly length: number;
-  /** Whether some of the eight may lie beyond; these are 0. */
+  /** Whether some of the eight may be beyond; these are 0. */
   readonly ragged: boolean;
-  /** Elements that lie side by side in memory at a multiple of their number. */
+  /** Elements that are side by side in memory at a multiple of their number. */
   readonly wide: 8 | 4 | 1;
   /** What must hold for any of them to be there. */
   readonly when?: string | undefined;

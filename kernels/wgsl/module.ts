@@ -11,13 +11,13 @@ export interface Binding {
   readonly slot: number;
   /** Which range of the slot. */
   readonly window: number;
-  /** Whether the kernel writes into the buffer that it lies in, here or elsewhere: a dispatch has one use of each. */
+  /** Whether the kernel writes into the buffer that it is in, here or elsewhere: a dispatch has one use of each. */
   readonly write: boolean;
   /** Where it is not the whole window: the first byte from the start of the slot, and the number of bytes. */
   readonly part?: { readonly offset: number; readonly bytes: number };
 }
 
-/** Where tensors lie, as far as the text of kernels depends on it. */
+/** Where tensors are, as far as the text of kernels depends on it. */
 export interface Homes {
   /** The slot of each tensor. */
   readonly slotOf: ReadonlyMap<Tensor, number>;
@@ -25,7 +25,7 @@ export interface Homes {
   readonly windowBytes: number;
   /** Bytes of every range of a slot but the last. */
   readonly rangeBytes: (slot: number) => number;
-  /** One entry for each window of a slot, equal where windows lie in one buffer. */
+  /** One entry for each window of a slot, equal where windows are in one buffer. */
   readonly buffersOf: (slot: number) => readonly unknown[];
 }
 
@@ -39,7 +39,7 @@ export const homesOf = (memory: MemoryPlan): Homes => ({
 
 /** One recorded dispatch. */
 export interface Dispatch {
-  /** What it computes, for people. */
+  /** Its computation, for people. */
   readonly label: string;
   /** The WGSL module; equal texts share a pipeline. */
   readonly code: string;
@@ -142,7 +142,7 @@ export class Bindings {
       : `${this.#helper("store", t, 1, names)}(${at}, ${held});`;
   }
 
-  /** The name of a tensor's array of elements; undefined where it lies in several. */
+  /** The name of a tensor's array of elements; undefined where it is in several. */
   array(t: Tensor): string | undefined {
     const names = this.#windows(t, 1);
     return names.length === 1 ? names[0] : undefined;

@@ -3,7 +3,7 @@ import { sizeOf } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import { kernelLabel, type PlainKernel } from "../graph/kernel.ts";
 import type { Plan } from "../plan/plan.ts";
-import { oncePerPair } from "../plan/remember.ts";
+import { memoizePair } from "../plan/memo.ts";
 import { stepsOf } from "../plan/steps.ts";
 import type { KernelSchedule } from "../schedule/schedule.ts";
 import { renderAttention } from "./attention.ts";
@@ -11,7 +11,7 @@ import { renderContraction } from "./contraction.ts";
 import { renderLoop } from "./loop.ts";
 import { type Dispatch, type Homes, homesOf } from "./module.ts";
 import { renderScatter } from "./scatter.ts";
-import { turnHomes } from "./turns.ts";
+import { iterationHomes } from "./iterations.ts";
 
 /** A dispatch and the kernel that it computes, or a part of. */
 export interface KernelDispatch extends Dispatch {
@@ -19,14 +19,14 @@ export interface KernelDispatch extends Dispatch {
   readonly kernel: PlainKernel;
 }
 
-/** The dispatches of a plan, in order. `homes` says where tensors lie if it is not as planned. */
+/** The dispatches of a plan, in order. `homes` says where tensors are if it is not as planned. */
 export const dispatchesOf = (
   plan: Plan,
   profile: DeviceProfile,
   homes?: Homes,
 ): readonly KernelDispatch[] => homes === undefined ? asPlanned(plan, profile) : placed(plan, profile, homes);
 
-const asPlanned = oncePerPair((plan: Plan, profile: DeviceProfile) =>
+const asPlanned = memoizePair((plan: Plan, profile: DeviceProfile) =>
   placed(plan, profile, homesOf(plan.memory))
 );
 
@@ -34,7 +34,7 @@ const placed = (plan: Plan, profile: DeviceProfile, homes: Homes): readonly Kern
   const texts = new Map<string, string>();
   // equal texts are kept once
   const once = (code: string): string => texts.get(code) ?? (texts.set(code, code), code);
-  const steps = stepsOf(plan), inside = turnHomes(steps.map((s) => s.frame), homes);
+  const steps = stepsOf(plan), inside = iterationHomes(steps.map((s) => s.frame), homes);
   const known = new Map<Homes, Map<PlainKernel, readonly KernelDispatch[]>>();
   return steps.flatMap(({ kernel, frame }) => {
     const here = frame.scan === undefined ? homes : inside.get(frame.scan)!;

@@ -104,7 +104,7 @@ export class Scope {
     return this.#let(atom.key, `${of} ${atom.kind === "div" ? "/" : "%"} ${atom.by}u`, variablesOf(atom.of));
   }
 
-  /** The place of an element. What a guard hides lies outside: it is read, and not used, at the end. */
+  /** The place of an element. What a guard hides is outside: it is read, and not used, at the end. */
   #inside(t: Tensor, at: Index): string {
     const size = sizeOf(t.shape), text = this.index(at);
     return at.min >= 0 && at.max < size && !dataDependent(at)

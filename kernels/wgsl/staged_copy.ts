@@ -61,7 +61,7 @@ export const blockCopy = (
   const pieces = sides.map(({ width }) => width * depth / 16), all = pieces[0]! + pieces[1]!;
   const turns = Array.from({ length: Math.ceil(all / workers) }, (_, t) => t);
 
-  /** Statements of one turn for the operand, or the two, that a worker may meet there. */
+  /** Statements of one iteration for the operand, or the two, that a worker may meet there. */
   const dealt = (t: number, lines: (side: Side) => readonly string[]): string[] => {
     const first = t * workers, last = first + workers, [left] = pieces as [number, number];
     const inner = [

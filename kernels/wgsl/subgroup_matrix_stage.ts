@@ -1,4 +1,4 @@
-/** Blocks of an operand as f16 in workgroup memory: how they lie there, and the statements that copy them. */
+/** Blocks of an operand as f16 in workgroup memory: their layout, and the statements that copy them. */
 import type { LoadValue } from "../graph/kernel.ts";
 import { divisible, separate } from "../ir/index_expr.ts";
 import { PADDING } from "../schedule/matrix.ts";
@@ -7,7 +7,7 @@ import { type Bindings, when } from "./module.ts";
 import { accessOf } from "./operand.ts";
 import { indexOnly, Scope } from "./scope.ts";
 
-/** What a copy depends on. */
+/** Dependencies of a copy. */
 export interface StageSize {
   /** Elements of the operand's own axis. */
   readonly lines: number;
@@ -19,7 +19,7 @@ export interface StageSize {
   readonly k: number;
   /** Workers that copy. */
   readonly workers: number;
-  /** What the kernel binds. */
+  /** Bindings of the kernel. */
   readonly bindings: Bindings;
 }
 
@@ -29,7 +29,7 @@ export interface Staged {
   readonly name: (buffer: number) => string;
   /** Its declaration: eight elements to one of the array. */
   readonly declaration: (buffer: number) => string;
-  /** Whether steps of one line lie side by side; otherwise lines of one step do. */
+  /** Whether steps of one line are side by side; otherwise lines of one step do. */
   readonly linesOutside: boolean;
   /** Elements from one line, or one step, to the next. */
   readonly stride: number;
@@ -45,7 +45,7 @@ export interface Staged {
   readonly put: (buffer: number) => readonly string[];
 }
 
-/** How an operand is staged: eight elements a turn along its own memory, 0 beyond its edges. */
+/** How an operand is staged: eight elements an iteration along its own memory, 0 beyond its edges. */
 export const stagedOperand = (
   load: LoadValue,
   axis: "row" | "col",
@@ -88,7 +88,7 @@ export const stagedOperand = (
   const array = (buffer: number): string => `${name}${buffer === 0 ? "" : `_${buffer}`}`;
   const count = outside * eights, side = axis === "row" ? "left" : "right";
   const registers = Array.from({ length: Math.ceil(count / workers) }, (_, t) => `${side}_${t}`);
-  /** Statements that read the eight elements of a turn into `v`. */
+  /** Statements that read the eight elements of an iteration into `v`. */
   const eight = (at: string): string[] => [
     `let line = turn / ${eights}u;`,
     `let eight = turn % ${eights}u;`,
@@ -99,7 +99,7 @@ export const stagedOperand = (
     `let start = ${start};`,
     ...eightHalves("v", linesOutside ? inLine : inStep),
   ];
-  const turns = (statements: (register: string) => readonly string[]): string[] =>
+  const iterations = (statements: (register: string) => readonly string[]): string[] =>
     registers.flatMap((register, t) => [
       "{",
       `let turn = lane.x + ${t * workers}u;`,
@@ -120,9 +120,9 @@ export const stagedOperand = (
       "}",
     ],
     registers,
-    read: (at) => turns((register) => [...eight(at), `${register} = v;`]),
+    read: (at) => iterations((register) => [...eight(at), `${register} = v;`]),
     put: (buffer) =>
-      turns((register) => [
+      iterations((register) => [
         `${array(buffer)}[turn / ${eights}u * ${stride / EIGHT}u + turn % ${eights}u] = ${register};`,
       ]),
   };

@@ -1,4 +1,4 @@
-/** What all contraction kernels share: where a workgroup's tile lies, and how a worker's results are stored. */
+/** Shared parts of all contraction kernels: where a workgroup's tile is, and how a worker's results are stored. */
 import type { DeviceProfile } from "../device_profile.ts";
 import type { ContractionKernel } from "../graph/kernel.ts";
 import type { Scope } from "./scope.ts";
@@ -105,7 +105,7 @@ export const storeTile = (
       const row = `row0 + ${(i >> 2) * apart.rows + (i & 3)}u`;
       const col = `col0 + ${(j >> 2) * apart.columns + (j & 3)}u`;
       const acc = `c${i}_${j >> 2}.${"xyzw"[j & 3]}`;
-      // the first row and column of a tile are inside unless whole tiles may lie outside
+      // the first row and column of a tile are inside unless whole tiles may be outside
       const guards = [
         ...(m % rows !== 0 && i > 0 || always ? [`${row} < ${m}u`] : []),
         ...(n % columns !== 0 && j > 0 || always ? [`${col} < ${n}u`] : []),

@@ -38,7 +38,7 @@ import { AblationError } from "./fault.ts";
 import { JobError } from "../engine/fault.ts";
 import { deviceOf, makeOnWorker, openWorkerClient, type WorkerClient } from "../engine/worker_client.ts";
 import { artefactName, bridgeAfter, type Job, jobGraph, jobsOf, type MadeBy } from "../engine/jobs.ts";
-import { heard, labelOf, startLive, stepsOf } from "../engine/live.ts";
+import { labelOf, onJobEvent, startLive, stepsOf } from "../engine/live.ts";
 import { makeArtefact } from "../engine/make.ts";
 import { wireFault } from "../engine/messages.ts";
 import { type JobEvent, type MakeJob, runJobs } from "../engine/scheduler.ts";
@@ -76,7 +76,7 @@ export interface AblateOptions {
   /** How often a job is tried again where that may help; 3 unless said. */
   readonly retries?: number;
   /** Seconds before the first new try, doubled with every further one; 2 unless said. */
-  readonly patience?: number;
+  readonly backoffSeconds?: number;
   /** Where progress is shown; standard error unless said. */
   readonly sink?: ProgressSink;
 }
@@ -97,11 +97,11 @@ export interface Workers {
 export interface AblationResult {
   /** Its directory. */
   readonly directory: string;
-  /** What it found out. */
+  /** Its findings. */
   readonly summary: AblationSummary;
 }
 
-/** What an ablation can fail with. A job that failed is told in an AblationError once all others are done. */
+/** Errors of an ablation. A job that failed is informed in an AblationError once all others are done. */
 export type AblateError =
   | AblationError
   | ConfigError
@@ -131,7 +131,7 @@ export interface Team extends MadeBy {
  */
 export interface Making<R> {
   /** Jobs at a time. */
-  readonly lanes: number;
+  readonly slots: number;
   /** Makes one. */
   readonly make: MakeJob<R>;
 }
@@ -145,7 +145,7 @@ export type BeginMaking<R, E = never> = (
   done: ReadonlySet<string>,
 ) => Effect.Effect<Making<R>, AblateError | E, R | Scope.Scope>;
 
-/** What an arm costs, training by training. */
+/** Cost of an arm, training by training. */
 const workIn = (resolved: Resolved): AblationRecord["arms"][number] => {
   const { experiment: { name, model: { bridge }, stages } } = resolved;
   return {
@@ -250,7 +250,7 @@ export const untimed = (directory: string): Effect.Effect<boolean, AblateError> 
 const TIMED = { steps: 2, rounds: 8 };
 
 /**
- * Times the arms of a finished ablation side by side, on the device of the context, and writes its summary anew. Nothing
+ * Times the arms of a finished ablation side by side, on the device of the context, and writes its summary again. Nothing
  * is done where times are there, with one arm alone, and for trainings on mixtures.
  */
 export const timeArms = (directory: string): Effect.Effect<AblationSummary, AblateError, Device> =>
@@ -307,16 +307,16 @@ export const runAblation = <R, E = never>(
       .reduce((sofar, name) => stageDone(name, now())(sofar), stopped(manifest));
     yield* writeManifest(directory, known);
     const { note, stop } = bookkeeper(directory, known);
-    const { lanes, make } = yield* begin(jobs, done), failed: JobError[] = [];
+    const { slots, make } = yield* begin(jobs, done), failed: JobError[] = [];
     const everywhere = yield* runJobs<DiskError, R>(jobs, {
-      lanes,
+      slots,
       retries: options.retries ?? 3,
-      patience: options.patience ?? 2,
+      backoffSeconds: options.backoffSeconds ?? 2,
       isDone: ({ key }) => done.has(key),
       make,
       onEvent: (event) => {
         if (event.kind === "failed") failed.push(event.error);
-        return Effect.andThen(heard(live, event), note(event));
+        return Effect.andThen(onJobEvent(live, event), note(event));
       },
     }).pipe(Effect.onInterrupt(() => Effect.ignore(stop)));
     if (everywhere !== undefined) return yield* Effect.fail(everywhere);
@@ -373,7 +373,7 @@ export const ablate = (
       options,
       experiments,
       { device, code, slots: workers },
-      () => Effect.succeed({ lanes: workers, make }),
+      () => Effect.succeed({ slots: workers, make }),
       (directory) => timeArms(directory).pipe(Effect.provide(deviceNamed(deviceName))),
     );
   }));
@@ -396,7 +396,7 @@ export const ablateHere = (options: AblateOptions): Effect.Effect<AblationResult
       options,
       experiments,
       { device, code, slots: 1 },
-      () => Effect.succeed({ lanes: 1, make }),
+      () => Effect.succeed({ slots: 1, make }),
       timeArms,
     );
   }));

@@ -12,7 +12,7 @@ import { type AblationConfig, type Arm, experimentOf, type FamilyName } from "./
 import { families } from "./families.ts";
 import { presets } from "./presets.ts";
 
-/** What is asked for beside what is compared. */
+/** What is asked for alongside what is compared. */
 export interface AblationAsked {
   /** Fields of the base that are changed, `field=value`. */
   readonly settings?: readonly string[];

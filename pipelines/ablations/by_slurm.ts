@@ -44,7 +44,7 @@ import { writeAblation } from "./write.ts";
 export interface BySlurm {
   /** The device of each, by name. */
   readonly device: DeviceName;
-  /** What each is given. */
+  /** Inputs of each. */
   readonly resources: Resources;
   /** How often one that may go on is begun again. */
   readonly requeues: number;
@@ -245,10 +245,10 @@ const onLeaving = (ids: readonly string[]) => (exit: Exit.Exit<unknown, unknown>
     notice(`Slurm's jobs go on; the same command follows them, and this ends them: scancel ${ids.join(" ")}`);
   });
 
-/** What an ablation by Slurm can fail with. */
+/** Errors of an ablation by Slurm. */
 export type BySlurmError = AblateError | DeviceError | SlurmError;
 
-/** The scripts that {@link ablateBySlurm} would submit; jobs that others need stand in them by their names. */
+/** The scripts that {@link ablateBySlurm} would submit; jobs that others need are in them by their names. */
 export const ablationScripts = (
   asked: AblateOptions,
   by: BySlurm,
@@ -278,7 +278,7 @@ export const ablateBySlurm = (
         const batches = yield* submitAll(options, by, chainsOf(jobs, done));
         const ids = [...new Set([...batches.values()].map(({ id }) => id))];
         yield* Effect.addFinalizer(onLeaving(ids));
-        return { lanes: Math.max(1, jobs.length), make: yield* following(options, batches) };
+        return { slots: Math.max(1, jobs.length), make: yield* following(options, batches) };
       });
     const finish = (directory: string) =>
       Effect.gen(function* () {

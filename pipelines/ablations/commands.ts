@@ -17,7 +17,7 @@ export interface CommandParts {
   readonly arms?: readonly string[] | undefined;
   /** The seeds, where words do not say them. */
   readonly seeds?: readonly number[];
-  /** What computes. */
+  /** Device that runs it. */
   readonly device: string;
   /** The store; `runs/store` unless said. */
   readonly store?: string;

@@ -18,7 +18,7 @@ import { referringSettings } from "./referring.ts";
 export interface Family {
   /** Its name. */
   readonly name: FamilyName;
-  /** What it shows. */
+  /** Its content. */
   readonly about: string;
   /** The table of the paper that it follows; null for questions that the paper leaves open. */
   readonly table: PaperTable | null;
@@ -124,7 +124,7 @@ const inflation: Family = {
   few: ["cos-20-84", "cos-20-84-fresh", "cos-20-84-reversed", "cos-20-84-one-level"],
 };
 
-/** The rivals: those that keep their tokens, those that grow, and Chain-of-Sight and the resampler as both. */
+/** The baselines: those that keep their tokens, those that grow, and Chain-of-Sight and the resampler as both. */
 const bridgeNames = [
   "resampler-84-84",
   "resampler-20-20",
@@ -149,7 +149,7 @@ export const EQUAL_COMPUTE = "-equal-compute";
 const bridges: Family = {
   name: "bridges",
   about:
-    "Every rival bridge with as many steps, and again with as much work in pre-training as the baseline has.",
+    "Every baseline bridge with as many steps, and again with as much work in pre-training as the baseline has.",
   table: null,
   arms: () => [
     ...bridgeNames.map(armNamed),

@@ -5,7 +5,7 @@ import type { Figure } from "../figures/plot.ts";
 import { timeScoreChart } from "../figures/time_score.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
 import { follow, noSeries } from "../runs/tail.ts";
-import type { MetricInfo } from "../engine/outcomes.ts";
+import type { MetricInfo } from "../engine/sample_scores.ts";
 import type { Interval } from "../base/bootstrap.ts";
 import { own } from "../base/fields.ts";
 import { tellsApart } from "./summary_text.ts";

@@ -61,7 +61,7 @@ export const sizeArms: readonly Arm[] = [
 ];
 
 /** Features of a scene at 448 px are a megabyte: no more scenes than these. */
-const MOST = { pretrain: 8192, finetune: 2048 };
+const LIMIT = { pretrain: 8192, finetune: 2048 };
 
 const countOf = ({ stages }: Experiment, name: "pretrain" | "finetune"): number =>
   (trainsOf({ stages }).find((train) => train.name === name)!.data as SceneRows).count;
@@ -72,8 +72,8 @@ export const sizeSettings = (preset: PresetName, base: Experiment): readonly str
     "evaluate" in spec && typeof spec.evaluate.data !== "string" ? [spec.evaluate.data.count] : []
   )[0]!;
   const few = preset === "small";
-  const pretrain = few ? 1024 : Math.min(MOST.pretrain, countOf(base, "pretrain"));
-  const finetune = few ? 384 : Math.min(MOST.finetune, countOf(base, "finetune"));
+  const pretrain = few ? 1024 : Math.min(LIMIT.pretrain, countOf(base, "pretrain"));
+  const finetune = few ? 384 : Math.min(LIMIT.finetune, countOf(base, "finetune"));
   const controls = [{ scenes: "large-objects", count: few ? 80 : asked }];
   return [
     setting("world.data", sizesWorld),

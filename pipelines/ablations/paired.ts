@@ -92,7 +92,7 @@ const sourceOf = (resolved: Resolved): LanguageSource => {
   };
   return {
     identity: { numbers: true },
-    sight: { kind: "features", levels, cells, width },
+    visionInput: { kind: "features", levels, cells, width },
     length,
     separate: true,
     vocabulary,
@@ -142,7 +142,7 @@ interface PairedOptions {
   readonly config: AblationConfig;
   /** Hash of its configuration. */
   readonly configHash: string;
-  /** Names of the arms beside the baseline; all of them if absent. */
+  /** Names of the arms alongside the baseline; all of them if absent. */
   readonly arms?: readonly string[];
   /** Steps of an arm in a round. */
   readonly steps: number;

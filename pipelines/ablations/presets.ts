@@ -31,7 +31,7 @@ const training: Omit<LanguageConfig, "steps" | "learningRate"> = {
   precision: "f32",
 };
 
-/** The rates of a bridge that starts from nothing behind a decoder that has learnt to read. */
+/** The rates of a bridge that starts from nothing behind a decoder that has learned to read. */
 const rates = (bridge: number, decoder: number): LanguageConfig["learningRate"] => ({
   bridge,
   model: decoder,

@@ -13,7 +13,7 @@ import { evaluationCodec, questionsFor } from "../stages/evaluate.ts";
 import { type Answered, byScene } from "../stages/scores.ts";
 import { type SceneRows, trainsOf } from "../engine/experiment.ts";
 import type { AblationConfig } from "./config.ts";
-import type { Outcome } from "../engine/outcomes.ts";
+import type { SampleScore } from "../engine/sample_scores.ts";
 import { contrastWithInterval, type Draws, drawsOf, type Term } from "./statistics.ts";
 import { readAblation, type StoredError } from "./summary.ts";
 
@@ -24,18 +24,18 @@ export const sizeSets = ["eval", "large-objects"] as const;
 export type SizeSetName = typeof sizeSets[number];
 
 /** What a model is right about in one set, scene by scene. */
-export interface SizeOutcomes {
+export interface SizeSampleScores {
   /** Objects that are there and found, by name of their size in the order of sizes; sizes without any are left out. */
-  readonly found: Readonly<Record<string, Outcome>>;
+  readonly found: Readonly<Record<string, SampleScore>>;
   /** What is asked about without being there, and denied. */
-  readonly denied: Outcome;
+  readonly denied: SampleScore;
 }
 
 /** How many of the questions of every scene were answered right, of those that are asked for. */
 const rightOf = (
   scenes: readonly (readonly Answered[])[],
   wanted: (size: string) => boolean,
-): Outcome => ({
+): SampleScore => ({
   form: "mean",
   sums: scenes.map((answered) => {
     const asked = answered.flatMap(({ question: q, answer }) =>
@@ -47,10 +47,10 @@ const rightOf = (
   }),
 });
 
-const askedIn = ({ sums }: Outcome): number => sums.reduce((n, [, asked = 0]) => n + asked, 0);
+const askedIn = ({ sums }: SampleScore): number => sums.reduce((n, [, asked = 0]) => n + asked, 0);
 
 /** Outcomes by size of some answers; questions of other kinds than presence are passed over. */
-export const sizeOutcomesOf = (answered: readonly Answered[]): SizeOutcomes => {
+export const sizeSampleScoresOf = (answered: readonly Answered[]): SizeSampleScores => {
   const scenes = byScene(answered);
   const found = sceneSizes.edges.map(({ name }) => [name, rightOf(scenes, (size) => size === name)] as const);
   return {
@@ -64,7 +64,7 @@ export interface ArmSizes {
   /** Its name. */
   readonly name: string;
   /** Of every seed, what it is right about. */
-  readonly bySeed: readonly Readonly<Record<SizeSetName, SizeOutcomes>>[];
+  readonly bySeed: readonly Readonly<Record<SizeSetName, SizeSampleScores>>[];
   /** The evaluations that this comes from, as directories in the store. */
   readonly runs: readonly string[];
 }
@@ -81,13 +81,13 @@ const questionsIn = ({ base }: AblationConfig, set: SizeSetName): ReturnType<typ
   return questionsFor({ scenes: sampleScenes(data, set, count), data, text });
 };
 
-const outcomesIn = (
+const sampleScoresIn = (
   samples: string,
   questions: ReturnType<typeof questionsFor>,
-): Effect.Effect<SizeOutcomes, StoredError> =>
+): Effect.Effect<SizeSampleScores, StoredError> =>
   Effect.map(
     readJson(samples, evaluationCodec),
-    ({ answers }) => sizeOutcomesOf(questions.map((asked, i) => ({ ...asked, answer: answers[i]! }))),
+    ({ answers }) => sizeSampleScoresOf(questions.map((asked, i) => ({ ...asked, answer: answers[i]! }))),
   );
 
 /** Presence by size of every arm whose seeds are all evaluated, from the directory of an ablation with a control set. */
@@ -100,8 +100,8 @@ export const readSizes = (directory: string): Effect.Effect<readonly ArmSizes[],
       for (const { artefacts: { evaluate } } of runs) {
         const samples = `${store}/${evaluate}/samples`;
         bySeed.push({
-          eval: yield* outcomesIn(`${samples}/evaluate.json`, all),
-          "large-objects": yield* outcomesIn(`${samples}/large-objects.json`, large),
+          eval: yield* sampleScoresIn(`${samples}/evaluate.json`, all),
+          "large-objects": yield* sampleScoresIn(`${samples}/large-objects.json`, large),
         });
       }
       arms.push({ name, bySeed, runs: runs.map(({ artefacts }) => artefacts.evaluate!) });

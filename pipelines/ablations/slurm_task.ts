@@ -1,4 +1,4 @@
-/** What one batch job of an ablation does, as a file says, on the node that it is given. */
+/** Actions of one batch job of an ablation, as a file says, on the node that it is given. */
 import {
   type Device,
   type DeviceError,

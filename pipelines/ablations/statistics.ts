@@ -6,7 +6,7 @@
 import { rngOf } from "../base/rng.ts";
 import { type Interval, meanOf } from "../base/bootstrap.ts";
 import { quantile } from "../base/quantile.ts";
-import { type Form, type Outcome, scoreOf, scoreOfAll } from "../engine/outcomes.ts";
+import { type Form, type SampleScore, scoreOf, scoreOfAll } from "../engine/sample_scores.ts";
 
 /** Draws that serve all arms. */
 export interface Draws {
@@ -29,7 +29,7 @@ export const drawsOf = (seeds: number, scenes: number, resamples: number, key: n
   return { seeds: rounds.map(([s]) => s), scenes: rounds.map(([, w]) => w) };
 };
 
-const weighted = (form: Form, sums: Outcome["sums"], weights: Uint16Array): number => {
+const weighted = (form: Form, sums: SampleScore["sums"], weights: Uint16Array): number => {
   const total = [0, 0, 0];
   for (let i = 0; i < sums.length; i++) {
     const times = weights[i]!, of = sums[i]!;
@@ -40,7 +40,7 @@ const weighted = (form: Form, sums: Outcome["sums"], weights: Uint16Array): numb
 };
 
 /** One metric of an arm by seed, in the order of the draws' seeds. */
-export type BySeed = readonly Outcome[];
+export type BySeed = readonly SampleScore[];
 
 /** The score in every resample. */
 const resampled = (bySeed: BySeed, { seeds, scenes }: Draws): readonly number[] =>

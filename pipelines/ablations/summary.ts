@@ -11,10 +11,10 @@ import { stageKind, stageName } from "../engine/experiment.ts";
 import {
   type MetricInfo,
   metricInfos,
-  type Outcome,
-  type Outcomes,
-  scoresOfOutcomes,
-} from "../engine/outcomes.ts";
+  type SampleScore,
+  type SampleScores,
+  scoresOfSamples,
+} from "../engine/sample_scores.ts";
 import { stageCommand } from "./commands.ts";
 import { ablationCodec, type AblationConfig, type Arm, experimentOf } from "./config.ts";
 import { configOfArm } from "./families.ts";
@@ -62,7 +62,7 @@ interface Finished {
   readonly seed: number;
   /** Results of trainings and evaluations by stage. */
   readonly results: Readonly<Record<string, ArtefactResult>>;
-  readonly seen: Outcomes;
+  readonly seen: SampleScores;
   readonly controls: Readonly<Record<"blind" | "shuffled", Readonly<Record<string, number>>>>;
   readonly origin: SeedResult["origin"];
 }
@@ -116,7 +116,7 @@ const finishedRun = (
       seed,
       results,
       origin,
-      seen: merged<Outcome>(found("seen")),
+      seen: merged<SampleScore>(found("seen")),
       controls: { blind: merged<number>(found("blind")), shuffled: merged<number>(found("shuffled")) },
     };
   });
@@ -133,13 +133,13 @@ const flopsOf = ({ work }: FinishedArm): number => {
 
 const seedResult = ({ seed, results, seen, origin }: Finished, work: Work): SeedResult => ({
   seed,
-  scores: scoresOfOutcomes(seen),
+  scores: scoresOfSamples(seen),
   loss: byTraining(work, (stage) => results[stage]!.numbers.loss ?? NaN),
   secondsPerStep: byTraining(work, (stage) => results[stage]!.numbers.secondsPerStep ?? NaN),
   origin,
 });
 
-const bySeed = (seeds: readonly Finished[], metric: string): readonly Outcome[] =>
+const bySeed = (seeds: readonly Finished[], metric: string): readonly SampleScore[] =>
   seeds.flatMap(({ seen }) => seen[metric] ?? []);
 
 const inCommon = (a: FinishedArm, b: FinishedArm): readonly [readonly Finished[], readonly Finished[]] => {
@@ -160,14 +160,15 @@ const armSummary = (
   measured: Interval | undefined,
 ): ArmSummary => {
   const { work, seeds } = arm;
-  const drawsFor = (outcomes: readonly Outcome[]): Draws => draws(outcomes.length, outcomes[0]!.sums.length);
+  const drawsFor = (outcomes: readonly SampleScore[]): Draws =>
+    draws(outcomes.length, outcomes[0]!.sums.length);
   const scores = Object.fromEntries(metrics.map((metric) => {
     const outcomes = bySeed(seeds, metric);
     return [metric, meanWithInterval(outcomes, drawsFor(outcomes))];
   }));
   const [mine, theirs] = baseline === undefined ? [[], []] : inCommon(arm, baseline);
   // arms that were asked other questions have no pairs
-  const paired = (a: readonly Outcome[], b: readonly Outcome[]): boolean =>
+  const paired = (a: readonly SampleScore[], b: readonly SampleScore[]): boolean =>
     a.every(({ sums }, i) => sums.length === b[i]?.sums.length);
   const difference = baseline === arm || mine.length === 0
     ? {}
@@ -201,7 +202,7 @@ const armSummary = (
 };
 
 /** Metrics that all finished runs have, in the order of tables. */
-const metricsIn = (seen: readonly Outcomes[]): readonly MetricInfo[] => {
+const metricsIn = (seen: readonly SampleScores[]): readonly MetricInfo[] => {
   const names = Object.keys(seen[0] ?? {}).filter((name) => seen.every((one) => name in one));
   const known = metricInfos.filter(({ name }) => names.includes(name));
   const others = names.filter((name) => !known.some((info) => info.name === name));
@@ -220,7 +221,7 @@ const failuresOf = ({ manifest, record }: StoredAblation): readonly Failure[] =>
 /** How often scenes are drawn again for intervals, and by which seed, where no evaluation of the base says it. */
 const DRAWS = { resamples: 1000, seed: 1 };
 
-/** The summary of an ablation from what stands in its store by now: arms without any finished seed are left out. */
+/** The summary of an ablation from what is in its store by now: arms without any finished seed are left out. */
 export const summarise = (directory: string): Effect.Effect<AblationSummary, StoredError> =>
   Effect.flatMap(readAblation(directory), summaryOfStored);
 

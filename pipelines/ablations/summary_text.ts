@@ -1,4 +1,4 @@
-/** What an ablation found: in one sentence, and as text with its tables. */
+/** Findings of an ablation: in one sentence, and as text with its tables. */
 import type { Interval } from "../base/bootstrap.ts";
 import { controlsOf, differencesOf, tableOf, textOf, tokensOf, warningOf } from "./table.ts";
 import type { AblationSummary, ArmSummary } from "./summary_types.ts";
@@ -55,7 +55,7 @@ export const headlineOf = (summary: AblationSummary): string | undefined => {
 export const tellsApart = ({ arms }: AblationSummary, metric: string): boolean =>
   new Set(arms.map(({ scores }) => scores[metric]?.value)).size > 1;
 
-/** What was found, all tables, and what failed, as text. */
+/** Findings, all tables, and what failed, as text. */
 export const summaryText = (summary: AblationSummary): string => {
   const { arms, metrics, failures } = summary, headline = headlineOf(summary);
   const controlled = arms.some(({ controls }) =>

@@ -1,5 +1,5 @@
 /**
- * What an ablation found out, and where each number comes from.
+ * Findings of an ablation, and where each number comes from.
  *
  * On disk an ablation is a run directory (`runs/<family>-<preset>` unless said) that holds no models:
  *
@@ -18,12 +18,12 @@
  * Artefacts (`engine/jobs.ts`) are stored in `runs/store` unless said, which all runs share.
  */
 import * as t from "io-ts";
-import { amountCodec } from "../base/amount.ts";
+import { nullableNumberCodec } from "../base/nullable_number.ts";
 import { intervalCodec } from "../base/bootstrap.ts";
 import type { TypeOf } from "../base/bridge.ts";
 import { object } from "../base/codecs.ts";
 
-const amount = amountCodec();
+const amount = nullableNumberCodec();
 const numbers = t.readonly(t.record(t.string, t.number));
 const byStage = t.readonly(t.record(t.string, amount));
 const intervals = t.readonly(t.record(t.string, intervalCodec));
@@ -102,7 +102,7 @@ export const failureFields = object({ artefact: t.string, label: t.string, reaso
 export const summaryFields = object({
   /** Version of this format. */
   format: t.literal(2),
-  /** What is compared. */
+  /** The compared runs. */
   name: t.string,
   /** The seeds. */
   seeds: t.readonlyArray(t.number),

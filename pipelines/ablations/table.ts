@@ -1,11 +1,11 @@
 /** The tables of a summary. */
 import { table } from "../terminal/table.ts";
-import type { MetricInfo } from "../engine/outcomes.ts";
+import type { MetricInfo } from "../engine/sample_scores.ts";
 import type { AblationSummary, ArmSummary } from "./summary_types.ts";
 
 /** A table of texts. */
 export interface SummaryTable {
-  /** What it shows. */
+  /** Its content. */
   readonly title: string;
   /** Headings. */
   readonly columns: readonly string[];
@@ -17,7 +17,7 @@ const percent = (x: number): string => Number.isFinite(x) ? (100 * x).toFixed(1)
 const signed = (x: number): string => `${x > 0 ? "+" : ""}${percent(x)}`;
 const times = (x: number): string => Number.isFinite(x) ? `${x.toFixed(2)}x` : "-";
 
-/** Time of steps beside the baseline's, with its interval; a dash where arms are not timed. */
+/** Time of steps alongside the baseline's, with its interval; a dash where arms are not timed. */
 export const measuredText = ({ time: { measured } }: ArmSummary): string =>
   measured === undefined ? "-" : `${times(measured.value)} [${times(measured.low)}, ${times(measured.high)}]`;
 

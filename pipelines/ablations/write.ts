@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import { csvOfRows } from "../runs/data_table.ts";
 import { atomicWrite, type DiskError } from "../base/disk.ts";
 import type { MetricsError } from "../runs/metrics.ts";
-import { alsoNamed } from "../runs/second_name.ts";
+import { hardLink } from "../runs/hard_link.ts";
 import { writeJson } from "../runs/run_directory.ts";
 import { figuresOf } from "./figures.ts";
 import { readAblation, type StoredError, summaryOfStored } from "./summary.ts";
@@ -61,14 +61,14 @@ const nameSamples = (
   Effect.forEach(
     arms,
     ({ name, seeds: [first] }) =>
-      first === undefined ? Effect.void : alsoNamed(
+      first === undefined ? Effect.void : hardLink(
         `${store}/${lastOf(first.origin).artefact}/samples/sheet.png`,
         `${directory}/samples/${name}.png`,
       ),
     { discard: true },
   );
 
-/** Summarises an ablation and writes what follows beside it. */
+/** Summarises an ablation and writes what follows next to it. */
 export const writeAblation = (
   directory: string,
 ): Effect.Effect<AblationSummary, DiskError | MetricsError | StoredError> =>

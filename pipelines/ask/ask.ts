@@ -16,13 +16,19 @@ import { openSearch } from "../generate/beam_search.ts";
 import { type Decoding, greedily } from "../generate/decoding.ts";
 import { GenerateError } from "../generate/fault.ts";
 import { described, type GenerationError, openGenerator } from "../generate/generator.ts";
-import { lookSheet } from "./look_sheet.ts";
-import { looksAt, windowsOf } from "./looks.ts";
-import { loadPhoto, type Photo, type PhotoError } from "./photo.ts";
+import { attentionFigure } from "./attention_figure.ts";
+import { attentionMapsAt, windowsOf } from "./attention_maps.ts";
+import { type InputImage, type InputImageError, loadInputImage } from "./input_image.ts";
 import { loadTrained, type TrainedError, type TrainedModel } from "./trained.ts";
 
-/** What asking can fail with. */
-export type AskError = ConfigError | DiskError | GenerationError | PhotoError | TemplateError | TrainedError;
+/** Errors of asking. */
+export type AskError =
+  | ConfigError
+  | DiskError
+  | GenerationError
+  | InputImageError
+  | TemplateError
+  | TrainedError;
 
 /** What is asked, and how. */
 export interface Ask {
@@ -32,9 +38,9 @@ export interface Ask {
   readonly arm?: string;
   /** Files of the images, in the order of their marks. */
   readonly images: readonly string[];
-  /** The question, `<image>` where each image stands; without marks they stand before it. */
+  /** The question, `<image>` where each image is; without marks they stand before it. */
   readonly question: string;
-  /** Most tokens of the answer. */
+  /** Maximum number of tokens of the answer. */
   readonly tokens: number;
   /** How tokens are chosen; greedily by default. */
   readonly decoding?: Decoding;
@@ -70,7 +76,7 @@ const refuse = (got: string, expected: string, hint: string): GenerateError =>
   new GenerateError({ op: "ask", got, expected, hint });
 
 /** More than this no answer is long. */
-export const MOST_TOKENS = 4096;
+export const MAX_TOKENS = 4096;
 
 const checked = ({ question, images, tokens, beams, decoding, show }: Ask): GenerateError | undefined => {
   const marks = marksIn(question);
@@ -87,8 +93,8 @@ const checked = ({ question, images, tokens, beams, decoding, show }: Ask): Gene
   if (/^[\s?.!]*$/.test(question)) {
     return refuse(`the question ${JSON.stringify(question)}`, "words", "ask for example `is there a cow`");
   }
-  if (!Number.isInteger(tokens) || tokens < 1 || tokens > MOST_TOKENS) {
-    return refuse(`${tokens} tokens at most`, `1 to ${MOST_TOKENS}`, "change --max-tokens");
+  if (!Number.isInteger(tokens) || tokens < 1 || tokens > MAX_TOKENS) {
+    return refuse(`${tokens} tokens at most`, `1 to ${MAX_TOKENS}`, "change --max-tokens");
   }
   if (beams !== undefined && decoding?.kind === "sample") {
     return refuse("beams and a temperature", "one of them", "leave out --beams or --temperature");
@@ -100,30 +106,38 @@ const checked = ({ question, images, tokens, beams, decoding, show }: Ask): Gene
 export const added = (before: string, now: string): string =>
   now.startsWith(before) ? now.slice(before.length) : `\n${now}`;
 
-/** What all parts of an answer need. */
-interface Asked {
+/** Requirements of all parts of an answer. */
+interface AskedPrompt {
   readonly request: Ask;
   readonly trained: TrainedModel;
-  readonly photos: readonly Photo[];
+  readonly inputImages: readonly InputImage[];
   readonly question: string;
   readonly prompt: PromptIds;
   readonly given: Readonly<Record<string, NdArray>>;
 }
 
-/** The tokens of the answer and the seconds that they took; words are told as they come. */
-const write = ({ request, trained, photos, prompt, given }: Asked, tell: (words: string) => void) =>
+/** The tokens of the answer and the seconds that they took; words are informed as they come. */
+const write = (
+  { request, trained, inputImages, prompt, given }: AskedPrompt,
+  tell: (words: string) => void,
+) =>
   Effect.gen(function* () {
-    const { speech, writer } = trained, { beams, decoding = greedily, tokens } = request;
+    const { speech, causalLM } = trained, { beams, decoding = greedily, tokens } = request;
     // prompts of one length share their kernels
-    const room = { rows: 1, prompt: Math.ceil(prompt.ids.length / 16) * 16, images: photos.length, tokens };
+    const room = {
+      rows: 1,
+      prompt: Math.ceil(prompt.ids.length / 16) * 16,
+      images: inputImages.length,
+      tokens,
+    };
     const marks = { ends: prompt.ends, pad: speech.pad };
     if (beams !== undefined) {
-      const search = yield* openSearch(writer, room, marks, beams), began = performance.now();
+      const search = yield* openSearch(causalLM, room, marks, beams), began = performance.now();
       const ids = (yield* search({ prompts: [prompt.ids], given }))[0]!;
       tell(speech.decode(ids));
       return { ids, seconds: (performance.now() - began) / 1000 };
     }
-    const generator = yield* openGenerator(writer, room, marks, decoding.kind), began = performance.now();
+    const generator = yield* openGenerator(causalLM, room, marks, decoding.kind), began = performance.now();
     const ids = yield* Stream.runFoldEffect(
       generator.stream({ prompts: [prompt.ids], given, decoding }),
       (): readonly number[] => [],
@@ -139,7 +153,7 @@ const write = ({ request, trained, photos, prompt, given }: Asked, tell: (words:
 
 /** Writes the image of where an answer looked. An answer without words was chosen by looking too: at its end. */
 const draw = (
-  { trained: { speech, writer }, photos, question, prompt, given }: Asked,
+  { trained: { speech, causalLM }, inputImages, question, prompt, given }: AskedPrompt,
   ids: readonly number[],
   layout: Layout,
   path: string,
@@ -147,8 +161,8 @@ const draw = (
   Effect.gen(function* () {
     const answer = ids.length > 0 ? ids : [prompt.ends[0]!];
     const words = ids.length > 0 ? ids.map((id) => speech.decode([id])) : ["(end)"];
-    const looks = yield* looksAt(writer, layout, { prompt: prompt.ids, answer, given });
-    yield* atomicWrite(path, [lookSheet({ photo: photos[0]!, question, tokens: words, looks })]);
+    const looks = yield* attentionMapsAt(causalLM, layout, { prompt: prompt.ids, answer, given });
+    yield* atomicWrite(path, [attentionFigure({ photo: inputImages[0]!, question, tokens: words, looks })]);
   });
 
 /** Answers one question; `tell` is given the words as they come. */
@@ -161,18 +175,18 @@ export const ask = (
     if (bad !== undefined) return yield* Effect.fail(bad);
     const device = yield* theDevice(), { show } = request;
     const trained = yield* loadTrained(request.checkpoint, request.arm);
-    const { speech, writer, bridge, experiment: { world } } = trained, side = bridge.resolution;
+    const { speech, causalLM, bridge, experiment: { world } } = trained, side = bridge.resolution;
     const layout = show === undefined
       ? undefined
       : yield* described(() => windowsOf(bridge, trained.parts.tower));
     const master = Math.max(side, world?.data.master ?? 0), { images } = request;
-    const photos = yield* Effect.forEach(images, (path) => loadPhoto(path, side, master));
+    const inputImages = yield* Effect.forEach(images, (path) => loadInputImage(path, side, master));
     const question = speech.asked(request.question);
     const prompt = yield* fromEither(speech.prompt(askedAbout(question, images.length)));
     const given = images.length === 0
       ? {}
-      : { images: stackedPixels(photos.map(({ bytes }) => bytes), side) };
-    const all = { request, trained, photos, question, prompt, given };
+      : { images: stackedPixels(inputImages.map(({ bytes }) => bytes), side) };
+    const all = { request, trained, inputImages, question, prompt, given };
     const { ids, seconds } = yield* write(all, tell);
     if (show !== undefined && layout !== undefined) yield* draw(all, ids, layout, show);
     const answer = speech.decode(ids), box = speech.box(answer);
@@ -183,7 +197,7 @@ export const ask = (
       unknown: speech.unknown(question.replaceAll(IMAGE_MARK, " ")),
       ...(O.isSome(box) ? { box: box.value } : {}),
       arm: trained.arm,
-      visualTokens: writer.images!.tokens * images.length,
+      visualTokens: causalLM.images!.tokens * images.length,
       device: device.profile.name,
       seconds,
     };

@@ -20,7 +20,7 @@ const score = t.strict({
 export const cardCodec = t.strict({
   /** Version of this format. */
   format: t.literal(1),
-  /** What it is. */
+  /** Its kind. */
   what: t.string,
   /** The command that trains and scores it. */
   command: t.string,

@@ -14,14 +14,14 @@ export const exportTrained = (
   trained: TrainedModel,
   options: ExportOptions = {},
 ): Effect.Effect<readonly string[], ExportError> => {
-  const { writer, bridge, language, parts, experiment } = trained, { tower, adapter, bridgeHeads } = parts;
+  const { causalLM, bridge, language, parts, experiment } = trained, { tower, adapter, bridgeHeads } = parts;
   if (parts.pyramid !== undefined) {
     const refuse = unsupportedIn(trained.checkpoint);
     return Effect.fail(
       refuse("model.pyramid", "a decoder that drops visual tokens", "one that other programs compute alike"),
     );
   }
-  const { vision: _, bridge: _bridge, lora: _lora, ...decoder } = writer.params as Record<
+  const { vision: _, bridge: _bridge, lora: _lora, ...decoder } = causalLM.params as Record<
     string,
     Tree<LazyArray>
   >;
@@ -33,8 +33,8 @@ export const exportTrained = (
   return exportWhole(folder, {
     tower: { config: tower.config, levels: levelsRead(parts, bridge).map((i) => tower.levels[i]!) },
     bridge: { ...bridge, heads: bridgeHeads },
-    decoder: writer.decoder,
-    params: writer.params,
+    decoder: causalLM.decoder,
+    params: causalLM.params,
     ...(adapter === undefined
       ? {}
       : { adapter: { alpha: adapter.alpha, ...(base === undefined ? {} : { base }) } }),

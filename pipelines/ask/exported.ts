@@ -6,7 +6,7 @@
  *     vision/              CLIPVisionModel or SiglipVisionModel where it is one, with preprocessor_config.json
  *     bridge.safetensors
  *     decoder/             LlamaForCausalLM and the like, tokenizer.json, tokenizer_config.json with the chat template
- *     adapter/             PEFT, for low-rank adapters; beside a named base model there is no decoder/
+ *     adapter/             PEFT, for low-rank adapters; alongside a named base model there is no decoder/
  */
 import {
   type Adapters,
@@ -124,9 +124,9 @@ export const exportWhole = (
       const adapters = { adapters: listed(model, yield* readLazies(lora)), alpha: adapter.alpha };
       yield* exportPeft(at("adapter"), specs, adapters, options.floats, base);
     }
-    const beside = base === undefined ? "decoder" : "adapter";
+    const alongside = base === undefined ? "decoder" : "adapter";
     for (const [name, json] of Object.entries(languageFiles(language))) {
-      yield* writeJson(at(`${beside}/${name}`), json);
+      yield* writeJson(at(`${alongside}/${name}`), json);
     }
     yield* writeJson(at("config.json"), {
       model_type: "chain-of-sight",

@@ -14,15 +14,15 @@ import type { Tokenizer } from "../text/tokenizer.ts";
  * @internal
  */
 export interface Speech {
-  /** The question as the model learnt to read questions. */
+  /** The question as the model learned to read questions. */
   readonly asked: (question: string) => string;
   /** The tokens of a question with marks of its images, and those that end an answer. */
   readonly prompt: (question: string) => E.Either<TemplateError, PromptIds>;
   /** The text of an answer. */
   readonly decode: (ids: readonly number[]) => string;
-  /** What stands behind an end. */
+  /** What follows an end. */
   readonly pad: number;
-  /** Words of a question that the model never learnt. */
+  /** Words of a question that the model never learned. */
   readonly unknown: (question: string) => readonly string[];
   /** The box that an answer speaks of, in shares of the image's sides. */
   readonly box: (answer: string) => O.Option<Box>;

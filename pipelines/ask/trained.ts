@@ -8,12 +8,12 @@ import { encoderFrom, savedModel } from "../engine/models.ts";
 import { DEFAULT_CACHE } from "../engine/context.ts";
 import { checkSources } from "../engine/model_sources.ts";
 import { experimentLanguage, openParts, type ResolveError } from "../engine/resolve.ts";
-import type { Writer } from "../generate/programs.ts";
+import type { CausalLM } from "../generate/programs.ts";
 import { boxFormats, loadMixture } from "../mixtures/mixture_config.ts";
 import { apart, seesImages } from "../stages/encoder.ts";
 import { tokenizerFor } from "../stages/encoding.ts";
 import type { ModelParts, PlacedBridge } from "../stages/model.ts";
-import { imageWriter } from "../stages/writer.ts";
+import { imageCausalLM } from "../stages/causal_lm.ts";
 import type { Language } from "../text/language.ts";
 import type { LanguageFiles } from "../text/language_files.ts";
 import { namedTemplates } from "../text/templates.ts";
@@ -21,13 +21,13 @@ import type { TrainingError } from "../train/fault.ts";
 import type { TrainingResult } from "../train/training.ts";
 import type { CheckpointError } from "../weights/checkpoint.ts";
 import { type Speech, worldSpeech } from "./speech.ts";
-import { type PlaceError, type TrainedPlace, trainedPlace } from "../engine/trained_place.ts";
+import { locateRun, type RunLocation, type RunLocationError } from "../engine/run_location.ts";
 
 /** What loading a model can fail with. */
-export type TrainedError = CheckpointError | PlaceError | ResolveError | TrainingError | TreeError;
+export type TrainedError = CheckpointError | RunLocationError | ResolveError | TrainingError | TreeError;
 
 /** A model after a stage of its experiment. */
-export interface TrainedModel extends TrainedPlace {
+export interface TrainedModel extends RunLocation {
   /** Its parts. */
   readonly parts: ModelParts;
   /** Its bridge. */
@@ -37,10 +37,10 @@ export interface TrainedModel extends TrainedPlace {
   /** Its tokenizer and template, for exports. */
   readonly language: LanguageFiles;
   /** The encoder, the bridge and the decoder behind inputs `images` of `[rows, side, side, 3]`. */
-  readonly writer: Writer;
+  readonly causalLM: CausalLM;
 }
 
-const ofWorld = ({ experiment: { world } }: TrainedPlace): Pick<TrainedModel, "speech" | "language"> => {
+const ofWorld = ({ experiment: { world } }: RunLocation): Pick<TrainedModel, "speech" | "language"> => {
   const tokenizer = tokenizerFor(world!);
   return {
     speech: worldSpeech(tokenizer, world!.data.grid),
@@ -77,7 +77,7 @@ export const loadTrained = (
   cache: string = DEFAULT_CACHE,
 ): Effect.Effect<TrainedModel, TrainedError, Scope.Scope> =>
   Effect.gen(function* () {
-    const place = yield* trainedPlace(path, name), { experiment, hashes, stage, checkpoint } = place;
+    const place = yield* locateRun(path, name), { experiment, hashes, stage, checkpoint } = place;
     yield* checkSources(place, cache);
     const parts = yield* openParts(experiment), resolved = { experiment, parts, hashes, lengths: {} };
     const language = yield* experimentLanguage(experiment);
@@ -88,6 +88,6 @@ export const loadTrained = (
     const { model: { bridge, params }, encoder } = seesImages(whole)
       ? yield* fromEither(apart(whole, parts.tower))
       : { model: whole, encoder: yield* encoderFrom(resolved, place.encoder) };
-    const writer = imageWriter({ model: parts, bridge, params }, encoder.params);
-    return { ...place, parts, bridge, ...speaking, writer };
+    const causalLM = imageCausalLM({ model: parts, bridge, params }, encoder.params);
+    return { ...place, parts, bridge, ...speaking, causalLM };
   });

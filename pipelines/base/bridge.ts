@@ -6,7 +6,7 @@ import { pipe } from "fp-ts/lib/function.js";
 import type * as t from "io-ts";
 import { TaggedFault } from "./fault.ts";
 import { type Misfit, misfits } from "./misfits.ts";
-import { MOST_NESTED, nestingOf } from "./nesting.ts";
+import { MAX_NESTED, nestingOf } from "./nesting.ts";
 
 /** The type that a codec describes: its values are not changed. */
 export type TypeOf<C extends { readonly _A: unknown }> = Readonly<C["_A"]>;
@@ -15,7 +15,7 @@ export type TypeOf<C extends { readonly _A: unknown }> = Readonly<C["_A"]>;
 export interface Refusal {
   /** Path of the field, such as `stages.0.name`; `(root)` is the whole value. */
   readonly path: string;
-  /** The value that stands there, as JSON, shortened. */
+  /** The value that exists, as JSON, shortened. */
   readonly got: string;
   /** The type that the codec wants there, or the codec's own message. */
   readonly expected: string;
@@ -112,7 +112,7 @@ export const decodeEither =
 export const fromEither = <L, A>(either: E.Either<L, A>): Effect.Effect<A, L> =>
   E.isLeft(either) ? Effect.fail(either.left) : Effect.succeed(either.right);
 
-/** What a pure function gives, as an Effect that fails with the ConfigError that it throws. */
+/** Result of a pure function, as an Effect that fails with the ConfigError that it throws. */
 export const tried = <A>(make: () => A): Effect.Effect<A, ConfigError> =>
   Effect.try({ try: make, catch: (cause) => cause as ConfigError });
 
@@ -139,8 +139,8 @@ export const parseJson = (op: string): (text: string) => E.Either<DecodeError, u
       refusals: [],
     });
   const nested = nestingOf(text);
-  return nested > MOST_NESTED
-    ? E.left(unread(`JSON that is nested ${nested} deep`, `at most ${MOST_NESTED}`))
+  return nested > MAX_NESTED
+    ? E.left(unread(`JSON that is nested ${nested} deep`, `at most ${MAX_NESTED}`))
     : E.tryCatch(
       () => JSON.parse(text) as unknown,
       (cause) =>

@@ -7,16 +7,16 @@ import { isRecord, type Shape, shapeOf } from "./shape.ts";
 export const fromGuard = <A>(name: string, is: (u: unknown) => u is A): t.Type<A, A, unknown> =>
   new t.Type(name, is, (u, context) => is(u) ? t.success(u) : t.failure(u, context, name), t.identity);
 
-/** Most characters of a text. */
-const MOST = 2 ** 20;
+/** Maximum number of characters of a text. */
+const LIMIT = 2 ** 20;
 
-const isText = (u: unknown): u is string => typeof u === "string" && u.length <= MOST && u.isWellFormed();
+const isText = (u: unknown): u is string => typeof u === "string" && u.length <= LIMIT && u.isWellFormed();
 
 const textFailure = (u: unknown, context: t.Context, name: string): t.Validation<string> =>
   typeof u !== "string"
     ? t.failure(u, context, name)
-    : u.length > MOST
-    ? t.failure(`${u.length} characters`, context, `${name}, of at most ${MOST} characters`)
+    : u.length > LIMIT
+    ? t.failure(`${u.length} characters`, context, `${name}, of at most ${LIMIT} characters`)
     : t.failure(u, context, `${name}, without halves of characters (lone surrogates)`);
 
 /** A text, which may be empty: of at most 2^20 characters, all of them whole. */

@@ -119,7 +119,7 @@ export const namesIn = (folder: string, ending: string): Effect.Effect<readonly 
     ).toSorted();
   });
 
-/** Writes all of the bytes where the file stands. */
+/** Writes all of the bytes where the file is. */
 export const writeAll = async (file: Pick<NewFile, "write">, bytes: Uint8Array): Promise<void> => {
   for (let at = 0; at < bytes.byteLength;) at += await file.write(bytes.subarray(at));
 };
@@ -148,8 +148,8 @@ export interface StreamedFile {
 }
 
 /**
- * Writes a file whole or not at all by a program: a temporary file beside it, synced, then renamed onto it.
- * On failure or interruption the older file stands untouched and the temporary one is removed.
+ * Writes a file whole or not at all by a program: a temporary file next to it, synced, then renamed onto it.
+ * On failure or interruption the older file is untouched and the temporary one is removed.
  */
 export const atomicStream = <A, E, R>(
   path: string,

@@ -1,4 +1,4 @@
-/** Canonical JSON and its hash, by which configurations and data are told apart. */
+/** Canonical JSON and its hash, by which configurations and data are distinguished. */
 import { createHash } from "node:crypto";
 
 /** A value that JSON can hold. */

@@ -1,7 +1,7 @@
-/** How deep JSON is nested: what goes through it by recursion is safe up to {@link MOST_NESTED}. */
+/** How deep JSON is nested: what goes through it by recursion is safe up to {@link MAX_NESTED}. */
 
 /** The deepest JSON that is read. */
-export const MOST_NESTED = 256;
+export const MAX_NESTED = 256;
 
 /** The depth of brackets in a text of JSON, those within strings left out. */
 export const nestingOf = (text: string): number => {

@@ -2,11 +2,11 @@
 import * as t from "io-ts";
 
 /** The least f32 above 0 that every device holds: numbers below it may be read as 0. */
-const LEAST_F32 = 2 ** -126;
+const MIN_F32 = 2 ** -126;
 
 /** Whether f32 holds a number: neither infinite there nor lost below its least one. */
 export const isF32 = (n: number): boolean =>
-  n === 0 || (Number.isFinite(Math.fround(n)) && Math.abs(Math.fround(n)) >= LEAST_F32);
+  n === 0 || (Number.isFinite(Math.fround(n)) && Math.abs(Math.fround(n)) >= MIN_F32);
 
 /** A count, i32 above 0. */
 export const natural: t.Type<number, number, unknown> = t.refinement(

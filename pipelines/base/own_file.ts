@@ -29,7 +29,7 @@ export class WrongFile extends Error {
   override readonly name = "WrongFile";
   /** `ENOTREG` where it is no regular file, `EFBIG` where it is too large, `EILSEQ` where it is no text. */
   readonly code: "ENOTREG" | "EFBIG" | "EILSEQ";
-  /** What is wrong with it. */
+  /** Its fault. */
   constructor(code: WrongFile["code"], message: string) {
     super(message);
     this.code = code;
@@ -59,7 +59,7 @@ export const checkPlace = (path: string): void => {
   try {
     checkFolder(path);
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause; // whoever writes is told that it is not there
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause; // whatever writes is informed that it is not there
   }
 };
 
@@ -127,7 +127,7 @@ export const readOwnBytes = async (path: string, most: number): Promise<Uint8Arr
   return await bytesOf(file, most);
 };
 
-/** The text of a regular file of UTF-8, at most so many bytes. Rejects with {@link WrongFile}. */
+/** The text of a regular file of UTF-8, at most this many bytes. Rejects with {@link WrongFile}. */
 export const readOwnText = async (path: string, most: number = JSON_BYTES): Promise<string> => {
   const bytes = await readOwnBytes(path, most);
   try {

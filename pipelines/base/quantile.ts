@@ -1,7 +1,7 @@
 /** Quantiles of samples, and what is most frequent. */
 
 /**
- * The value below which a part `q` (0 to 1) of sorted numbers lies, between neighbouring order statistics in proportion.
+ * The value below which a part `q` (0 to 1) of sorted numbers is, between neighbouring order statistics in proportion.
  * There must be one or more.
  */
 export const quantile = (sorted: readonly number[], q: number): number => {

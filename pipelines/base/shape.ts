@@ -92,7 +92,7 @@ export const shapeOf = (codec: t.Mixed): Shape => {
 /** Names that io-ts makes up from the parts of a codec. */
 const MADE_UP = /[<{|(&]/;
 
-/** What a codec wants, in words: its own name where it was given one, otherwise its values or fields. */
+/** Request of a codec, in words: its own name where it was given one, otherwise its values or fields. */
 export const wanted = (codec: t.Mixed): string => {
   if (!MADE_UP.test(codec.name)) return codec.name;
   const shape = shapeOf(codec);

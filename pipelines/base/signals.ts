@@ -38,13 +38,13 @@ const ignoredAtStart = (): ReadonlySet<EndingSignal> => {
 // A worker of this process has no signals of its own.
 const inWorker = "WorkerGlobalScope" in globalThis;
 
-let listener: SignalListener | undefined, holds = 0, open = 0, heard: EndingSignal | undefined;
+let listener: SignalListener | undefined, holds = 0, open = 0, received: EndingSignal | undefined;
 let ignored: ReadonlySet<EndingSignal> | undefined;
 const installed = new Map<EndingSignal, () => void>();
 
 const onSignal = (signal: EndingSignal): void => {
-  if (heard !== undefined) Deno.exit(signalCodes[signal]);
-  heard = signal;
+  if (received !== undefined) Deno.exit(signalCodes[signal]);
+  received = signal;
   listener?.(signal);
 };
 
@@ -66,21 +66,21 @@ const settle = (): void => {
 };
 
 /** Hears the first signal for as long as the process lives; a second one ends it at once. */
-export const listenToSignals = (hear: SignalListener): void => {
-  listener = hear;
+export const listenToSignals = (listen: SignalListener): void => {
+  listener = listen;
   settle();
 };
 
 /** Whether this process was started to ignore SIGINT, as by a script that puts it into the background. */
-export const startedDeaf = (): boolean => (ignored ??= ignoredAtStart()).has("SIGINT");
+export const ignoresSigint = (): boolean => (ignored ??= ignoredAtStart()).has("SIGINT");
 
-/** Takes a signal that another process heard as this one's own, unless one was heard already. */
-export const hearSignal = (signal: EndingSignal): void => {
-  if (heard === undefined) onSignal(signal);
+/** Takes a signal that another process received as this one's own, unless one was received already. */
+export const receiveSignal = (signal: EndingSignal): void => {
+  if (received === undefined) onSignal(signal);
 };
 
-/** The signal that was heard, if any. */
-export const heardSignal = (): EndingSignal | undefined => heard;
+/** The signal that was received, if any. */
+export const receivedSignal = (): EndingSignal | undefined => received;
 
 const counted = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
@@ -96,7 +96,7 @@ export const holdingSignals = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.
     settle();
   }, () => {
     holds--;
-    if (holds === 0 && listener === undefined && heard !== undefined) Deno.exit(signalCodes[heard]);
+    if (holds === 0 && listener === undefined && received !== undefined) Deno.exit(signalCodes[received]);
     settle();
   });
 
@@ -105,7 +105,7 @@ const DELIVERY = 20;
 
 /**
  * Something long with nothing to save, such as compiling: a signal ends the process at once, listener or not. A signal
- * that came before is heard first: Deno drops one that is on its way to a listener that is removed.
+ * that came before is handled first: Deno drops one that is on its way to a listener that is removed.
  */
 export const openToSignals = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   inWorker ? effect : Effect.andThen(

@@ -6,7 +6,7 @@ import type { MetricRecord } from "../runs/metrics.ts";
 import { nameOf, type RunView } from "./run_view.ts";
 
 /** Curves that a chart can still show apart; further ones are left out, and said to be. */
-const MOST = 16;
+const LIMIT = 16;
 
 /** Points of a curve. */
 const POINTS = 300;
@@ -142,7 +142,7 @@ export const chartOf = (
 ): Chart | undefined => {
   const arms = [...new Set(curves.map(({ arm }) => arm))],
     ticked = arms.filter((arm) => chosen.includes(arm));
-  const wanted = ticked.length > 0 ? ticked : arms, shown = new Set(wanted.slice(0, MOST));
+  const wanted = ticked.length > 0 ? ticked : arms, shown = new Set(wanted.slice(0, LIMIT));
   return curves.length === 0 ? undefined : {
     svg: lossChart({
       title: quantity.label,

@@ -23,7 +23,7 @@ interface Column {
   readonly kind: string;
   /** What it is sorted by; nothing comes last. */
   readonly key: (run: RunView, among: readonly RunView[]) => string | number | undefined;
-  /** What its cell holds. */
+  /** Contents of its cell. */
   readonly cell: (run: RunView, among: readonly RunView[]) => Content;
 }
 

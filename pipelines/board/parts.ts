@@ -1,4 +1,4 @@
-/** What the parts of the page share: times, scores, and faults that hide nothing else. */
+/** Shared parts of the parts of the page: times, scores, and faults that hide nothing else. */
 import { type Html, html } from "../report/html.ts";
 import type { RunView } from "./run_view.ts";
 

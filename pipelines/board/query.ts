@@ -1,4 +1,4 @@
-/** What a page of the board shows, as its address says it. */
+/** Content of a page of the board, as its address says it. */
 import * as E from "fp-ts/lib/Either.js";
 import { conditionOf, meets } from "../runs/query.ts";
 import { isArtefact } from "../runs/run_scores.ts";

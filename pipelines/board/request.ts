@@ -5,7 +5,7 @@
 import type { BoardQuery } from "./query.ts";
 import { queryOf } from "./query.ts";
 
-/** What a request asks for. */
+/** Request of a request. */
 export type Route =
   | { readonly kind: "page"; readonly query: BoardQuery }
   | { readonly kind: "events"; readonly query: BoardQuery }
@@ -47,7 +47,7 @@ export const segmentsOf = (path: string): readonly string[] | undefined => {
     : undefined;
 };
 
-/** What a request asks for, from its method, its address and its `Host`. */
+/** The parsed request, from its method, its address and its `Host`. */
 export const routeOf = (method: string, url: URL | undefined, host: string | null): Route => {
   if (url === undefined || (host !== null && !isHost(host))) return refused(400, "no address of this board");
   if (url.href.length > LONGEST) return refused(414, "the address is too long");

@@ -21,7 +21,7 @@ export interface RunView {
   readonly label: string;
   /** Its manifest. */
   readonly manifest: Manifest;
-  /** How it stands. */
+  /** How it is. */
   readonly status: RunStatus;
   /** Metrics by stage. */
   readonly series: Readonly<Record<string, Series>>;
@@ -37,7 +37,7 @@ export interface RunView {
 export interface StageProgress {
   /** The stage. */
   readonly stage: StageEntry;
-  /** What it is, in words. */
+  /** Its kind, in words. */
   readonly label: string;
   /** Steps done; nothing where none are counted. */
   readonly step: number | undefined;

@@ -11,7 +11,7 @@ import { statusOf } from "../runs/status.ts";
 import { follow, noSeries, type Series } from "../runs/tail.ts";
 import { nameOf, type RunView } from "./run_view.ts";
 
-/** What a file of JSON holds, or why that is not known; neither where there is no file. */
+/** Contents of a file of JSON, or why that is not known; neither where there is no file. */
 interface FileRead {
   readonly value?: unknown;
   readonly reason?: string;
@@ -33,7 +33,7 @@ export interface RunFault {
   readonly reason: string;
 }
 
-/** What is below a folder. */
+/** Contents of a folder. */
 export interface Scan {
   /** The runs, those first that were begun last. */
   readonly runs: readonly RunView[];
@@ -57,7 +57,7 @@ interface Listed {
   readonly folder: boolean;
 }
 
-// Links are not followed: what they lead to may lie elsewhere.
+// Links are not followed: what they lead to may be elsewhere.
 const listed = async (folder: string): Promise<readonly Listed[]> => {
   const found: Listed[] = [];
   for await (const entry of Deno.readDir(folder)) {
@@ -189,7 +189,7 @@ const labelled = (runs: readonly RunView[]): readonly RunView[] => {
   });
 };
 
-// The order stands still while runs go on: those that were begun last come first, artefacts of ablations after all
+// The order stalls while runs go on: those that were begun last come first, artefacts of ablations after all
 // others.
 const inOrder = (runs: readonly RunView[]): readonly RunView[] => {
   const rank = ({ id }: RunView): number => isArtefact(id) ? 1 : 0;
@@ -199,7 +199,7 @@ const inOrder = (runs: readonly RunView[]): readonly RunView[] => {
   );
 };
 
-/** What is below a folder. Files that are no runs' are passed over; a run that cannot be read hides no other. */
+/** Contents of a folder. Files that are no runs' are passed over; a run that cannot be read hides no other. */
 export const scanRuns = async (root: string, memory: Memory): Promise<Scan> => {
   const { runs, faults } = await found(root, "", DEPTH, memory);
   return { runs: inOrder(labelled(runs)), faults };

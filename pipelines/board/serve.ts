@@ -67,9 +67,9 @@ interface ServedBoard {
 const HOST = "127.0.0.1";
 
 /** Milliseconds after which a silent connection is shown to be alive. */
-const BREATH = 15_000;
+const KEEP_ALIVE = 15_000;
 
-/** Most messages that wait for a reader before it is told nothing more. */
+/** Maximum number of messages that wait for a reader before it is informed nothing more. */
 const WAITING = 8;
 
 const answer = (status: number, type: string, body: BodyInit | null): Response =>
@@ -115,11 +115,11 @@ const eventsOf = (
   return new ReadableStream<Uint8Array>({
     start: async (controller) => {
       const sent = new Map<string, string>(), stamps = new Map<string, string>();
-      let spoken = performance.now();
+      let lastSent = performance.now();
       const send = (lines: string): void => {
         if (ended.aborted) return;
         controller.enqueue(text.encode(lines));
-        spoken = performance.now();
+        lastSent = performance.now();
       };
       send(": here\n\n");
       let before: Scan | undefined;
@@ -140,7 +140,7 @@ const eventsOf = (
           }
           before = scan;
         }
-        if (performance.now() - spoken > BREATH) send(": still here\n\n");
+        if (performance.now() - lastSent > KEEP_ALIVE) send(": still here\n\n");
         await pause(every, ended);
       }
       if (!gone.signal.aborted) controller.close();

@@ -41,13 +41,13 @@ const flags = {
   workers: countFlag(
     "workers",
     1,
-    "processes that train at the same time; times are those of a machine that they share",
+    "number of concurrent training processes; they share the machine, which affects times",
   ),
   log: logFlag,
   ...slurmFlags,
   print: printFlag,
   out: optionalText("out", "directory of the result; runs/<family>-<preset> by default"),
-  list: switchFlag("list", "say which families and presets there are, and run nothing"),
+  list: switchFlag("list", "list the families and presets, and exit"),
   json: jsonFlag,
 };
 
@@ -69,7 +69,7 @@ const listText = (): string =>
 const notBoth = (): UsageError =>
   new UsageError({
     op: "ablate --slurm",
-    got: "--workers beside it",
+    got: "--workers next to it",
     expected: "one of them",
     hint: "leave --workers out: Slurm runs as many jobs as it has room for",
   });

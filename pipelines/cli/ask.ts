@@ -31,41 +31,41 @@ const flags = {
     Flag.String("checkpoint"),
     "directory of a quickstart, an ablation or a fine-tuning, or a fine-tuned checkpoint in one; the shipped model by default",
   ),
-  arm: optional(Flag.String("arm"), "arm of the run; the first with several scales by default"),
+  arm: optional(Flag.String("arm"), "arm of the run; default: its first Chain-of-Sight arm"),
   images: Flag.String("image").pipe(
     Flag.withDescription(
-      "an image: JPEG, PNG, WebP, GIF, AVIF or TIFF; of several, each stands at its <image> in the question",
+      "image file (JPEG, PNG, WebP, GIF, AVIF or TIFF); repeatable: each replaces one <image> in the question",
     ),
     Flag.atLeast(0),
   ),
-  question: Flag.String("question").pipe(Flag.withDescription("what is asked, such as: is there a cow")),
+  question: Flag.String("question").pipe(Flag.withDescription("question, such as: is there a cow")),
   device: choiceFlag(
     "device",
     deviceNames,
     "auto",
-    "what computes: auto takes WebGPU where there is an adapter, the CPU otherwise",
+    "device to run on; auto takes a GPU through WebGPU, else the CPU",
   ),
-  tokens: intFlag("max-tokens", 16, "most tokens of the answer"),
+  tokens: intFlag("max-tokens", 16, "maximum number of new tokens"),
   temperature: optional(
     Flag.Finite("temperature"),
-    "draw tokens at this temperature; without it, and without the three below, the likeliest are taken",
+    "sampling temperature; greedy decoding without any of the sampling options",
   ),
   topP: optional(
     Flag.Finite("top-p"),
-    "draw from the likeliest tokens that hold this share of the probability",
+    "nucleus sampling: smallest set of tokens with this cumulative probability",
   ),
-  topK: optional(Flag.Int("top-k"), "draw from so many of the likeliest tokens"),
-  seed: optional(Flag.Int("seed"), "key of the draws; 1 by default"),
-  beams: optional(Flag.Int("beams"), "search with so many beams"),
+  topK: optional(Flag.Int("top-k"), "sample from the k most likely tokens"),
+  seed: optional(Flag.Int("seed"), "random seed of sampling; default 1"),
+  beams: optional(Flag.Int("beams"), "number of beams of beam search"),
   benchmark: optional(
     Flag.Literals("benchmark", benchmarks.map(({ name }) => name) as [string, ...string[]]),
-    "ask in the prompt of this benchmark, and say what its score reads in the answer",
+    "use the prompt of this benchmark, and print the answer as its scorer parses it",
   ),
   download: downloadFlag,
-  json: switchFlag("json", "write the answer and what it was made with as one line of JSON"),
+  json: switchFlag("json", "write the answer and its provenance as one line of JSON"),
   show: optional(
     Flag.String("show"),
-    "write a PNG of where every token of the answer looked, scale by scale",
+    "write a PNG of the attention maps of every answer token, per scale",
   ),
 };
 
@@ -104,7 +104,7 @@ const decodingOf = ({ temperature, topP, topK, seed }: Drawing): Effect.Effect<D
 };
 
 const notes = ({ unknown, arm, visualTokens, device, ids, seconds }: Answer): readonly string[] => [
-  ...(unknown.length > 0 ? [`words that the model never learnt: ${unknown.join(", ")}`] : []),
+  ...(unknown.length > 0 ? [`words that the model never learned: ${unknown.join(", ")}`] : []),
   `${arm}, ${visualTokens} visual tokens, on ${device}; ${ids.length} tokens in ${seconds.toFixed(2)} s`,
 ];
 

@@ -11,7 +11,7 @@ import { intFlag, textFlag } from "./flags.ts";
 
 const flags = {
   runs: textFlag("runs", "runs", "folder of the runs"),
-  port: intFlag("port", 8042, "port on this machine; 0 for any that is free"),
+  port: intFlag("port", 8042, "port on localhost; 0 for a free one"),
 };
 
 /** The command. */

@@ -1,5 +1,5 @@
 /**
- * The named configurations: every row of the paper's tables, rivals and controls.
+ * The named configurations: every row of the paper's tables, baselines and controls.
  *
  *     deno task cos configs [--json] [--geometry full|small] [name]
  */
@@ -23,7 +23,7 @@ const parts = {
     "geometry",
     geometries,
     "full",
-    "full: as in the paper; small: a quarter of the tokens, trains anywhere",
+    "full: as in the paper; small: a quarter of the tokens, trains on a CPU",
   ),
 };
 

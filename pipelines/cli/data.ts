@@ -31,10 +31,10 @@ const parts = {
     "policy",
     ["stop", "skip"],
     "skip",
-    "what a wrong record does: stop ends with its error, skip counts it and goes on",
+    "on an invalid record: stop with its error, or skip and count it",
   ),
-  split: optionalText("split", "only this split, in formats whose files hold several"),
-  sample: intFlag("sample", 3, "records that are shown"),
+  split: optionalText("split", "read this split only, in formats whose files hold several"),
+  sample: intFlag("sample", 3, "number of records to print"),
   json: jsonFlag,
 };
 

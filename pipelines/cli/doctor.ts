@@ -18,17 +18,17 @@ import { choiceFlag, jsonFlag, optionalText, printResult } from "./flags.ts";
 import { ExitCode } from "./usage.ts";
 
 const flags = {
-  device: choiceFlag("device", ["all", ...examined], "all", "what is looked at"),
+  device: choiceFlag("device", ["all", ...examined], "all", "devices to examine"),
   measure: Flag.Boolean("measure").pipe(
     Flag.withDefault(true),
-    Flag.withDescription("measure what each device reaches: takes seconds"),
+    Flag.withDescription("measure the peak rates of each device; takes seconds"),
   ),
-  store: optionalText("store", "prove that locks in this folder exclude, and look at nothing else"),
+  store: optionalText("store", "check that file locks work in this folder, and nothing else"),
   holds: Flag.Boolean("holds-lock").pipe(Flag.withDefault(false), Flag.withHidden),
   json: jsonFlag,
 };
 
-/** Proves the locks of a store: as one of two tasks of Slurm, or beside a process that it starts. */
+/** Proves the locks of a store: as one of two tasks of Slurm, or alongside a process that it starts. */
 const provedStore = (store: string, holds: boolean, json: boolean) =>
   Effect.gen(function* () {
     const tasks = Number(Deno.env.get("SLURM_NTASKS") ?? 1), task = Number(Deno.env.get("SLURM_PROCID") ?? 0);

@@ -19,16 +19,16 @@ import { unknownName, type UsageError } from "./usage.ts";
 import { choiceFlag, optionalText, presetFlagOf, printResult, setFlag, textFlag } from "./flags.ts";
 
 /** The size of everything. */
-export const presetFlag = presetFlagOf(presetNames, "the size of everything");
+export const presetFlag = presetFlagOf(presetNames, "size of models, data and training");
 
 /** The folder of artefacts. */
-export const storeFlag = textFlag("store", DEFAULT_STORE, "folder of what is made, which runs share");
+export const storeFlag = textFlag("store", DEFAULT_STORE, "artefact store, shared between runs");
 
 /** Fields whose values become arms. */
 export const sweepFlag = Flag.String("sweep").pipe(
   Flag.atLeast(0),
   Flag.withDescription(
-    "values of a field that become arms, such as pretrain.learningRate=1e-3,3e-3; given twice they are a grid",
+    "sweep a field, such as pretrain.learningRate=1e-3,3e-3: one arm per value; several sweeps form a grid",
   ),
 );
 
@@ -43,7 +43,7 @@ const seedsIn = (text: string): Option.Option<readonly number[]> => {
 export const seedsFlag = Flag.String("seeds").pipe(
   Flag.filterMap(seedsIn, () => "a number of seeds, such as 3, or seeds with commas, such as 4,7"),
   Flag.optional,
-  Flag.withDescription("seeds 1 to N of weights and batches, or those that are named: 4,7"),
+  Flag.withDescription("number of seeds (1 to N), or a list such as 4,7"),
 );
 
 const namesIn = (text: string): readonly string[] => text.split(",").map((name) => name.trim());
@@ -51,13 +51,13 @@ const namesIn = (text: string): readonly string[] => text.split(",").map((name) 
 /** Names of arms; those of the preset by default. */
 export const armsFlag = optionalText(
   "arms",
-  "names of arms with commas between them; those of the preset by default",
+  "comma-separated names of arms; default: those of the preset",
 ).pipe(Flag.map(Option.map(namesIn)));
 
 /** The arm whose experiment is printed. */
 export const printFlag = optionalText(
   "print",
-  "print the experiment of an arm as JSON, which `cos train` runs, and run nothing",
+  "print the experiment of an arm as JSON (input of `cos train`) and exit",
 );
 
 /** Prints the experiment of an arm with the first seed. */
@@ -76,19 +76,19 @@ export const printArm = (
 
 /** Which ablation is meant: family, preset, changed fields, device and store. */
 export const ablationFlags = {
-  family: choiceFlag("family", familyNames, "main", "the arms that are compared"),
+  family: choiceFlag("family", familyNames, "main", "which arms to compare"),
   preset: presetFlag.pipe(Flag.withDefault("small" as PresetName)),
   set: setFlag,
   device: Flag.Literals("device", deviceNames).pipe(
     Flag.optional,
     Flag.withDescription(
-      "what computes; unless said cpu up to medium, and auto, WebGPU first, at gpu and full",
+      "device to run on; default: cpu up to the preset medium, auto at gpu and full",
     ),
   ),
   store: storeFlag,
 };
 
-/** What computes: what is asked for, or what the preset is made for. */
+/** Device that runs it: what is asked for, or what the preset is made for. */
 export const deviceAsked = (device: Option.Option<DeviceName>, preset: PresetName): DeviceName =>
   Option.getOrElse(device, () => presets[preset].device);
 

@@ -26,7 +26,7 @@ const parts = {
   ),
   format: Flag.Literals("format", ["huggingface", ...exportFormats, "html"]).pipe(
     Flag.withDescription(
-      "huggingface: the decoder in the layout of transformers, encoder and bridge beside it; csv and parquet: a " +
+      "huggingface: the decoder in the layout of transformers, encoder and bridge next to it; csv and parquet: a " +
         "table of runs and one of steps; tensorboard: event files; html: the page of report",
     ),
   ),

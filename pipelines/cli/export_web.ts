@@ -15,7 +15,7 @@ const flags = {
     "checkpoint",
     "directory of a quickstart, an ablation or a fine-tuning, or a checkpoint in one; the shipped model by default",
   ),
-  arm: optionalText("arm", "arm of the run; the first with several scales by default"),
+  arm: optionalText("arm", "arm of the run; default: its first Chain-of-Sight arm"),
   out: textFlag("out", "site", "folder that is written"),
   json: jsonFlag,
 };

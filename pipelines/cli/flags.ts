@@ -40,7 +40,7 @@ export const choiceFlag = <const T extends readonly string[]>(
   what: string,
 ) => Flag.Literals(name, names).pipe(Flag.withDefault(by), Flag.withDescription(what));
 
-/** A flag of one of some presets; one by an old name is told. */
+/** A flag of one of some presets; one by an old name is informed. */
 export const presetFlagOf = <const T extends PresetName>(names: readonly T[], what: string) =>
   Flag.String("preset").pipe(
     Flag.filterMap((text) => {
@@ -79,47 +79,47 @@ export const wholesFlag = (name: string, what: string) =>
   );
 
 /** What computes a benchmark: Deno's own WebGPU by default. */
-export const benchDeviceFlag = choiceFlag("device", stepDevices, "deno", "what computes");
+export const benchDeviceFlag = choiceFlag("device", stepDevices, "deno", "device to run on");
 
 /** Prints data instead of text. */
 export const jsonFlag = switchFlag(
   "json",
-  "print the results as JSON, and nothing else, on standard output",
+  "write the results to standard output as JSON",
 );
 
 /** Whether models are downloaded. */
 export const downloadFlag = switchFlag(
   "download",
-  "fetch models named by hub id, as far as the cache of Hugging Face lacks their files",
+  "download models given by hub id that the Hugging Face cache lacks",
 );
 
 /** Whether large products of f16 add up in f16 within 16 steps. */
 export const halfSumsFlag = switchFlag(
   "half-sums",
-  "add up large f16 products in f16 within 16 steps: faster on GPUs, errors of 2e-3",
+  "accumulate large f16 matrix products in f16 over 16 steps: faster on GPUs, relative error up to 2e-3",
 );
 
-/** What computes. */
+/** Device that runs it. */
 export const computeFlag = choiceFlag(
   "device",
   deviceNames,
   "auto",
-  "what computes: auto takes a GPU through WebGPU, and the CPU where there is none",
+  "device to run on; auto takes a GPU through WebGPU, else the CPU",
 );
 
 /** Fields of a configuration, by path. */
 export const setFlag = Flag.String("set").pipe(
   Flag.atLeast(0),
   Flag.withDescription(
-    "a field of the configuration, such as pretrain.steps=100; may be given more than once",
+    "override a field of the configuration, such as pretrain.steps=100; repeatable",
   ),
 );
 
 /** Programs that show trainings while they go on. */
 export const logFlag = optionalText(
   "log",
-  "show metrics while it trains: tensorboard (event files in the logs of what is trained, below the store), mlflow " +
-    "(a file store in ./mlruns) or mlflow:<folder>; several with commas between them",
+  "log metrics during training: tensorboard (event files in the logs of each training, below the store), mlflow " +
+    "(a file store in ./mlruns) or mlflow:<folder>; comma-separated",
 );
 
 /** A program whose trainings are shown as `--log` says. */

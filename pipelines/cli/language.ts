@@ -30,11 +30,11 @@ const flags = {
     Flag.withDefault(d.training.steps),
     Flag.withDescription("optimiser steps"),
   ),
-  seed: Flag.Int("seed").pipe(Flag.withDefault(d.seed), Flag.withDescription("key of all random numbers")),
+  seed: Flag.Int("seed").pipe(Flag.withDefault(d.seed), Flag.withDescription("random seed")),
   device: computeFlag,
   out: Flag.String("out").pipe(
     Flag.withDefault("runs/language"),
-    Flag.withDescription("folder of the run and weights"),
+    Flag.withDescription("output folder of the run and its weights"),
   ),
   set: setFlag,
   json: jsonFlag,

@@ -9,7 +9,13 @@ import * as Fiber from "effect/Fiber";
 import * as Logger from "effect/Logger";
 import process from "node:process";
 import { news, notice, results } from "../terminal/output.ts";
-import { heardSignal, listenToSignals, MAY_HELP_AGAIN, signalCodes, startedDeaf } from "../base/signals.ts";
+import {
+  ignoresSigint,
+  listenToSignals,
+  MAY_HELP_AGAIN,
+  receivedSignal,
+  signalCodes,
+} from "../base/signals.ts";
 import { wireFault } from "../engine/messages.ts";
 import { ExitCode } from "./usage.ts";
 
@@ -62,7 +68,7 @@ const within = (ms: number, promise: Promise<void>): Promise<void> =>
 /** Ends the process once what was said is out: all results, unless a signal ended the command. */
 const end = async (code: number): Promise<never> => {
   const lost = results.lost();
-  await (heardSignal() === undefined ? results.drained() : within(FAREWELL, results.drained()));
+  await (receivedSignal() === undefined ? results.drained() : within(FAREWELL, results.drained()));
   const gone = lost ?? results.lost();
   // a reader that closes a pipe has read enough; any other loss is a failure
   if (gone !== undefined && gone !== "EPIPE") {
@@ -102,13 +108,13 @@ export const runCommand = async (
     ),
   );
   const saves = onSignal === "saves";
-  if (onSignal !== "nothing" || startedDeaf()) {
+  if (onSignal !== "nothing" || ignoresSigint()) {
     listenToSignals(() => {
-      notice(`\nstopping${saves ? ": the state is being saved" : ""} (once more to stop at once)`);
+      notice(`\nstopping${saves ? ": the state is being saved" : ""} (press Ctrl-C again to quit now)`);
       Effect.runFork(Fiber.interrupt(fiber));
     });
   }
-  const exit = await Effect.runPromise(Fiber.await(fiber)), signal = heardSignal();
+  const exit = await Effect.runPromise(Fiber.await(fiber)), signal = receivedSignal();
   if (Exit.isSuccess(exit)) return await end(0);
   if (signal !== undefined) {
     notice(

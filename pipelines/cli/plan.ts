@@ -1,8 +1,8 @@
 /**
- * What a named configuration costs, from its description alone: no weights, no device.
+ * Cost of a named configuration, from its description alone: no weights, no device.
  *
  *     deno task cos plan <config> [--compile] [--geometry full|small] [--device h100-mixed|...]
- *       [--device-ceilings FLOP/s,bytes/s[,bytes]] [--precision f32|mixed] [--gpus N] [--utilisation X]
+ *       [--device-peak FLOP/s,bytes/s[,bytes]] [--precision f32|mixed] [--gpus N] [--utilisation X]
  *       [--ranks N] [--shard-optimiser] [--exchange-rate bytes/s]
  *       [--batch N] [--json]
  */
@@ -14,7 +14,7 @@ import { fromEither } from "../base/bridge.ts";
 import { geometries } from "../configs/config.ts";
 import { configNamed } from "../configs/named.ts";
 import {
-  deviceOfCeilings,
+  deviceOfRoofline,
   type PlanDevice,
   type PlanDeviceName,
   planDeviceNames,
@@ -30,23 +30,23 @@ import { jsonFlag, switchFlag, wholeFlag } from "./flags.ts";
 const parts = {
   name: Argument.String("config").pipe(
     Argument.withDescription(
-      "a configuration by name; cos-80-1296 is CoS-7B; deno task cos configs lists all",
+      "name of a configuration; cos-80-1296 is CoS-7B; `cos configs` lists all",
     ),
   ),
   geometry: Flag.Literals("geometry", geometries).pipe(
     Flag.withDefault("full" as const),
-    Flag.withDescription("full: as in the paper; small: a quarter of the tokens, trains anywhere"),
+    Flag.withDescription("full: as in the paper; small: a quarter of the tokens, trains on a CPU"),
   ),
   device: Flag.optional(Flag.Literals("device", planDeviceNames)).pipe(
-    Flag.withDescription("a device whose ceilings are known; h100-f32 by default"),
+    Flag.withDescription("device with known peak rates; default: h100-f32"),
   ),
-  ceilings: Flag.optional(Flag.String("device-ceilings")).pipe(
-    Flag.withDescription("another device: FLOP/s,bytes/s or FLOP/s,bytes/s,bytes of memory"),
+  roofline: Flag.optional(Flag.String("device-peak")).pipe(
+    Flag.withDescription("peak rates of another device: FLOP/s,bytes/s[,bytes of memory]"),
   ),
   precision: Flag.optional(Flag.Literals("precision", precisions)).pipe(
-    Flag.withDescription("element types that the given ceilings are for; f32 by default"),
+    Flag.withDescription("precision of --device-peak; default: f32"),
   ),
-  gpus: Flag.Int("gpus").pipe(Flag.withDefault(1), Flag.withDescription("devices that share the batch")),
+  gpus: Flag.Int("gpus").pipe(Flag.withDefault(1), Flag.withDescription("number of data-parallel devices")),
   ranks: Flag.optional(wholeFlag(
     "ranks",
     "processes that share every step, one a device, and exchange gradients: a power of two",
@@ -61,34 +61,34 @@ const parts = {
   ),
   utilisation: Flag.Finite("utilisation").pipe(
     Flag.withDefault(0.4),
-    Flag.withDescription("share of the ceilings that is reached, above 0 and at most 1"),
+    Flag.withDescription("utilisation of the peak rates (MFU), above 0 and at most 1"),
   ),
   batch: Flag.optional(Flag.Int("batch")).pipe(
-    Flag.withDescription("images of a step; as configured by default"),
+    Flag.withDescription("batch size in images; default: as configured"),
   ),
   compile: switchFlag(
     "compile",
-    "compile the cheapest step that fits, for the device, and set it beside the estimate",
+    "also compile the cheapest step that fits the device, and compare it with the estimate",
   ),
   json: jsonFlag,
 };
 
 interface DeviceFlags {
   readonly device: Option.Option<PlanDeviceName>;
-  readonly ceilings: Option.Option<string>;
+  readonly roofline: Option.Option<string>;
   readonly precision: Option.Option<Precision>;
 }
 
-const deviceOf = ({ device, ceilings, precision }: DeviceFlags): E.Either<PlanError, PlanDevice> => {
-  if (Option.isSome(ceilings) && Option.isNone(device)) {
-    return deviceOfCeilings(ceilings.value, Option.getOrUndefined(precision));
+const deviceOf = ({ device, roofline, precision }: DeviceFlags): E.Either<PlanError, PlanDevice> => {
+  if (Option.isSome(roofline) && Option.isNone(device)) {
+    return deviceOfRoofline(roofline.value, Option.getOrUndefined(precision));
   }
-  if (Option.isSome(ceilings) || Option.isSome(precision)) {
+  if (Option.isSome(roofline) || Option.isSome(precision)) {
     return E.left(
       new PlanError({
-        op: Option.isSome(ceilings) ? "--device-ceilings" : "--precision",
-        got: Option.isSome(device) ? `it beside --device ${device.value}` : "it without --device-ceilings",
-        expected: "a device by name, or ceilings with their precision",
+        op: Option.isSome(roofline) ? "--device-peak" : "--precision",
+        got: Option.isSome(device) ? `it alongside --device ${device.value}` : "it without --device-peak",
+        expected: "a device by name, or peak rates with their precision",
         hint: "leave one of them out",
       }),
     );
@@ -99,7 +99,7 @@ const deviceOf = ({ device, ceilings, precision }: DeviceFlags): E.Either<PlanEr
 const notBoth = (): PlanError =>
   new PlanError({
     op: "plan --ranks",
-    got: "--gpus beside it, or --shard-optimiser with --compile or without several ranks",
+    got: "--gpus next to it, or --shard-optimiser with --compile or without several ranks",
     expected: "ranks, each with a device, and their optimiser's memory as estimated",
     hint: "leave one of them out",
   });

@@ -21,13 +21,13 @@ import { ExitCode } from "./usage.ts";
 export const rankFlags = {
   ranks: Flag.optional(wholeFlag(
     "ranks",
-    "processes that share the micro-batches of every step, by Open MPI: a power of two that divides micro",
+    "number of data-parallel Open MPI processes: a power of two that divides micro",
   )),
   shardOptimiser: switchFlag(
     "shard-optimiser",
     "with --ranks: each rank keeps the optimiser's memory of its part of the parameters alone (ZeRO stage 1); same bytes",
   ),
-  watchdog: countFlag("watchdog", 300, "seconds without an answer after which ranks end, with exit code 75"),
+  watchdog: countFlag("watchdog", 300, "timeout in seconds of an unresponsive rank; exit code 75"),
 };
 
 /** How many ranks there are, and whether they share the optimiser's memory. */

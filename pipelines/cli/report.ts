@@ -1,5 +1,5 @@
 /**
- * Tables, figures and the HTML page of a run, made again from what stands in its directory.
+ * Tables, figures and the HTML page of a run, made again from what is in its directory.
  *
  *     deno task cos report <dir> [--out FILE] [--json]
  */

@@ -29,10 +29,10 @@ const keep = Command.make(
   "keep",
   {
     directory: directoryArgument("directory of an ablation"),
-    name: optionalText("name", "its name among the records; that of its directory by default"),
+    name: optionalText("name", "name of the record; default: the directory's name"),
     note: optionalText(
       "note",
-      "what a reader should know of how it was run, such as what else the machine did",
+      "note for readers on how it was run, such as other load on the machine",
     ),
     folder,
   },
@@ -47,13 +47,17 @@ const keep = Command.make(
       });
       notice(`${folder}/${name}: ${arms.length} arms; \`deno task cos results\` writes the pages`);
     }),
-).pipe(Command.withDescription("Copies what is small of an ablation into the records: no weights."));
+).pipe(
+  Command.withDescription(
+    "Copies scores, configurations and logs of an ablation into the records, without weights.",
+  ),
+);
 
 const time = Command.make(
   "time",
   {
     name: Argument.String("name").pipe(Argument.withDescription("name of a record")),
-    steps: countFlag("steps", 8, "steps of an arm in a round"),
+    steps: countFlag("steps", 8, "steps per arm and round"),
     rounds: countFlag("rounds", 15, "rounds"),
     device: computeFlag,
     folder,
@@ -72,7 +76,7 @@ const time = Command.make(
       yield* writeJson(`${path}/${TIMES}`, times);
       notice(`${path}/${TIMES}: ${times.arms.length} arms`);
     }),
-).pipe(Command.withDescription("Times pre-training steps of a record's arms side by side, in turn."));
+).pipe(Command.withDescription("Times pre-training steps of a record's arms in alternation."));
 
 const parts = {
   folder,

@@ -20,9 +20,9 @@ import { jsonFlag, switchFlag, textFlag } from "./flags.ts";
 import { runIn } from "./run_in.ts";
 
 const flags = {
-  runs: textFlag("runs", "runs", "folder below which runs are looked for"),
-  all: switchFlag("all", "also list the artefacts of stores, which runs share"),
-  sort: textFlag("sort", "-started", "field to sort by, such as path or -scores.presenceF1 (greatest first)"),
+  runs: textFlag("runs", "runs", "folder to search for runs"),
+  all: switchFlag("all", "also list the artefacts of stores"),
+  sort: textFlag("sort", "-started", "field to sort by, such as path or -scores.presenceF1 (largest first)"),
   json: jsonFlag,
 };
 
@@ -38,7 +38,7 @@ const display = (scores: Scores): string =>
   ]
     .slice(0, 3).map((name) => `${name} ${Number(scores[name]!.toPrecision(4))}`).join(", ");
 
-/** The arm with the greatest first score, where there are several. */
+/** The arm with the largest first score, where there are several. */
 const bestArm = ({ arms }: IndexedRun): string => {
   const [first = ""] = mainScores.filter((name) => Object.values(arms).some((scores) => name in scores));
   const ranked = Object.entries(arms).toSorted(([, a], [, b]) => (b[first] ?? 0) - (a[first] ?? 0));
@@ -112,15 +112,15 @@ const query = Command.make(
     where: Argument.String("condition").pipe(
       Argument.variadic({ min: 1 }),
       Argument.withDescription(
-        "field, relation (= != < <= > >= ~) and value; fields of the configuration, scores.<name>, or status, " +
-          "device, name ...; all must hold",
+        "conditions such as pretrain.steps=240, with = != < <= > >= ~, on fields of the configuration, scores.<name>, status, " +
+          "device, name ...; all conditions must hold",
       ),
     ),
     ...flags,
   },
   ({ where, ...request }) => listed(where, request),
 ).pipe(
-  Command.withDescription("Finds runs by fields of their configurations and by their scores."),
+  Command.withDescription("Queries runs by fields of their configurations and by their scores."),
   Command.withExamples([{
     command: "deno task cos runs query pretrain.steps=240 'scores.presenceF1>0.7' --sort -scores.presenceF1",
     description: "the best of those with 240 steps",
@@ -131,7 +131,7 @@ const diff = Command.make(
   "diff",
   {
     a: Argument.String("a").pipe(Argument.withDescription("directory of a run")),
-    b: Argument.String("b").pipe(Argument.withDescription("directory of another")),
+    b: Argument.String("b").pipe(Argument.withDescription("directory of the other run")),
     json: jsonFlag,
   },
   ({ a, b, json }) =>
@@ -147,7 +147,7 @@ const diff = Command.make(
     }),
 ).pipe(
   Command.withDescription(
-    "Says what two runs differ in: configuration, data, code, device, stages and scores.",
+    "Compares two runs: configuration, data, code, device, stages and scores.",
   ),
   Command.withExamples([{ command: "deno task cos runs diff runs/a runs/b", description: "field by field" }]),
 );

@@ -1,5 +1,5 @@
 /**
- * Makes a folder of scenes with exact records, a data card and a contact sheet.
+ * Generates a dataset of scenes: images, exact records, a data card and an image grid.
  *
  *     deno task cos data scenes --config full --count 100000 --out scenes [--split eval] [--sheet scenes.png] [--card card.md]
  */
@@ -10,7 +10,7 @@ import { cardOf } from "../scenes/card.ts";
 import { cardMarkdown } from "../scenes/card_text.ts";
 import { type DataConfig, dataConfigs, splits } from "../scenes/config.ts";
 import { findRealism, realismPackages } from "../scenes/realism_pack.ts";
-import { sceneSheet } from "../scenes/contact_sheet.ts";
+import { sceneGrid } from "../scenes/image_grid.ts";
 import { makeScenes } from "../scenes/shards/make.ts";
 import { dealt, type SplitCount } from "../scenes/shards/plan.ts";
 import { openScenes, readScene, type SceneFolder } from "../scenes/shards/read.ts";
@@ -25,20 +25,20 @@ const parts = {
     Flag.withDefault("full" as const),
     Flag.withDescription("full: hundreds of concepts at 448 pixels; default: the small benchmark at 224"),
   ),
-  count: wholeFlag("count", "scenes in all; 84 % of them for training"),
+  count: wholeFlag("count", "number of scenes; 84 % of them are for training"),
   split: Flag.Literals("split", splits).pipe(
     Flag.optional,
-    Flag.withDescription("all scenes in this split, instead of dealt to all"),
+    Flag.withDescription("generate all scenes for this split instead of all splits"),
   ),
   out: Flag.String("out").pipe(
-    Flag.withDescription("the folder; one that was begun by the same command is completed"),
+    Flag.withDescription("output folder; an unfinished dataset of the same command is resumed"),
   ),
-  seed: Flag.Int("seed").pipe(Flag.optional, Flag.withDescription("another key of all random numbers")),
-  core: switchFlag("core", "without stamps and photos of Debian packages, also where they are installed"),
-  workers: Flag.optional(wholeFlag("workers", "threads; as many as cores by default")),
-  cache: textFlag("cache", "cache/scenes", "the folder where packed sprites are kept between runs"),
-  sheet: optionalText("sheet", "writes a PNG of some scenes there"),
-  card: optionalText("card", "writes the data card there, as Markdown, and as JSON beside it"),
+  seed: Flag.Int("seed").pipe(Flag.optional, Flag.withDescription("another random seed")),
+  core: switchFlag("core", "leave out stamps and photos of Debian packages even if they are installed"),
+  workers: Flag.optional(wholeFlag("workers", "number of threads; default: number of cores")),
+  cache: textFlag("cache", "cache/scenes", "cache folder of packed sprites"),
+  sheet: optionalText("sheet", "write an image grid of some scenes as a PNG"),
+  card: optionalText("card", "write the data card as Markdown, with JSON next to it"),
 };
 
 /** The configuration with what is installed of the realism pack. */
@@ -109,7 +109,7 @@ export const command = Command.make(
         },
       });
       const folder = yield* openScenes(out);
-      if (Option.isSome(sheet)) yield* write(sheet.value, sceneSheet(yield* sample(folder), config.master));
+      if (Option.isSome(sheet)) yield* write(sheet.value, sceneGrid(yield* sample(folder), config.master));
       if (Option.isSome(card)) {
         const again = shellLine([
           ...["deno", "task", "cos", "data", "scenes"],
@@ -126,5 +126,7 @@ export const command = Command.make(
       print(manifest.hash);
     }),
 ).pipe(
-  Command.withDescription("Makes a folder of scenes with exact records, a data card and a contact sheet."),
+  Command.withDescription(
+    "Generates a dataset of scenes: images, exact records, a data card and an image grid.",
+  ),
 );

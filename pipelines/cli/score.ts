@@ -48,38 +48,38 @@ const formatNames = ["records", "official", ...benchmarkFormats.map(({ name }) =
 const parts = {
   benchmark: Flag.Literals("benchmark", benchmarks.map(({ name }) => name) as [string, ...string[]]).pipe(
     Flag.optional,
-    Flag.withDescription("which benchmark the records belong to"),
+    Flag.withDescription("benchmark whose rules score the predictions"),
   ),
   annotations: optionalText(
     "annotations",
-    "files of the questions, or a folder of them, with commas between",
+    "comma-separated annotation files, or their folder",
   ),
   source: choiceFlag(
     "source",
     formatNames,
     "records",
-    "form of the annotations: records, the official files of the benchmark, or those of a format by name",
+    "format of the annotations: records, the benchmark's official files, or a named format",
   ),
-  split: optionalText("split", "the split to take, where official files hold several"),
-  predictions: optionalText("predictions", "what the model wrote"),
-  run: optionalText("run", "a run directory whose kept predictions are scored by today's rules"),
+  split: optionalText("split", "split to score, where official files hold several"),
+  predictions: optionalText("predictions", "predictions of the model"),
+  run: optionalText("run", "run directory whose stored predictions are scored again"),
   submit: optionalText(
     "submit",
-    "write the benchmark's result file there, or a folder of them where there are several",
+    "write the benchmark's submission file (or a folder of them)",
   ),
   format: choiceFlag(
     "format",
     ["plain", "official"],
     "plain",
-    "form of the predictions: lines of id and answer, or the benchmark's result file",
+    "format of the predictions: lines of id and answer, or the benchmark's result file",
   ),
-  against: optionalText("against", "other predictions for the same questions, to compare with"),
-  train: optionalText("train", "records of the training split: adds the score of the majority answers"),
+  against: optionalText("against", "predictions to compare with, for the same questions"),
+  train: optionalText("train", "records of the training split: also score the majority answers"),
   boxes: choiceFlag(
     "boxes",
     ["qwen", "thousand", "tagged", "decimals", "location"],
     "qwen",
-    "how boxes are read from answers",
+    "format of boxes in answers",
   ),
   json: jsonFlag,
 };
@@ -100,7 +100,7 @@ const filesOf = (path: string) =>
     return Object.fromEntries(names.map((name, i) => [name, texts[i]!])) as ResultFiles;
   });
 
-// A folder stands for its files, by name.
+// A folder represents its files, by name.
 const pathsOf = (given: readonly string[]) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem;

@@ -28,7 +28,7 @@ export const slurmFlags = {
   dryRun: switchFlag("dry-run", "print the batch scripts that --slurm would submit, and submit nothing"),
   requeues: Flag.Int("requeues").pipe(
     Flag.withDefault(10),
-    Flag.withDescription("how often a job that may go on is begun again"),
+    Flag.withDescription("number of times that an interrupted job is requeued"),
   ),
 };
 

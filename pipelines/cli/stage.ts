@@ -4,7 +4,7 @@
  *     deno task cos pretrain|expand|finetune|evaluate --arm NAME [--family main] [--preset small] [--seed N]
  *         [--set field=value ...] [--device NAME] [--store folder] [--json]
  *
- * What stands in the store is not made again. Ctrl-C saves; the same command goes on from there.
+ * What is in the store is not made again. Ctrl-C saves; the same command goes on from there.
  */
 import { deviceNamed, theDevice } from "@chain-of-sight/kernels";
 import { Command } from "effect/cli";
@@ -25,8 +25,8 @@ import { intFlag, jsonFlag, optionalText } from "./flags.ts";
 
 const flags = {
   ...ablationFlags,
-  arm: optionalText("arm", "which arm of the family; the baseline by default"),
-  seed: intFlag("seed", 1, "key of initial weights and of the order of examples"),
+  arm: optionalText("arm", "arm of the family; default: its baseline"),
+  seed: intFlag("seed", 1, "random seed of the initial weights and the data order"),
   json: jsonFlag,
 };
 

@@ -51,7 +51,7 @@ import { UsageError } from "./usage.ts";
 const parts = {
   config: Argument.String("file").pipe(
     Argument.optional,
-    Argument.withDescription("the experiment: model, data and stages"),
+    Argument.withDescription("experiment file: model, data and stages"),
   ),
   device: computeFlag,
   halfSums: halfSumsFlag,
@@ -65,15 +65,15 @@ const parts = {
   store: storeFlag,
   cache: Flag.String("cache").pipe(
     Flag.withDefault(DEFAULT_CACHE),
-    Flag.withDescription("folder of prepared annotations and features, shared between runs"),
+    Flag.withDescription("cache folder of prepared annotations and features, shared between runs"),
   ),
   init: Flag.String("init").pipe(
     Flag.optional,
-    Flag.withDescription("write an example of an experiment into this folder, and train nothing"),
+    Flag.withDescription("write an example experiment into this folder, and exit"),
   ),
   check: Flag.Boolean("check").pipe(
     Flag.withDefault(false),
-    Flag.withDescription("open the mixtures, say what became of their records, and train nothing"),
+    Flag.withDescription("validate the mixtures, report accepted and refused records, and exit"),
   ),
   log: logFlag,
   extend: Flag.String("extend").pipe(
@@ -89,7 +89,7 @@ const parts = {
   json: jsonFlag,
 };
 
-/** What became of the parts of mixtures, as a table and the first refusals. */
+/** Result of the parts of mixtures, as a table and the first refusals. */
 const partsText = (mixtures: Readonly<Record<string, MixtureSummary>>): string => {
   const all = Object.entries(mixtures).flatMap(([stage, of]) =>
     Object.entries(of).map(([name, part]) => ({ stage, name, ...part }))
@@ -213,7 +213,7 @@ const noFile = (): UsageError =>
 const oneTraining = (): UsageError =>
   new UsageError({
     op: "train --ranks or --slurm",
-    got: "--check, or a sweep or seeds beside --ranks, or beside --slurm with --half-sums or --extend",
+    got: "--check, or a sweep or seeds alongside --ranks, or alongside --slurm with --half-sums or --extend",
     expected: "experiments that are trained, one of them on several ranks, and several as they are",
     hint: "leave one of them out; a sweep runs as jobs of Slurm with --slurm alone",
   });

@@ -1,6 +1,6 @@
 /**
- * The commands by name. A command's module is loaded when its name stands among the words of the command line, or
- * when all are asked for; until then the name and the line of the help stand in for it.
+ * The commands by name. A command's module is loaded when its name is among the words of the command line, or
+ * when all are asked for; until then the name and the line of the help are in for it.
  */
 import { Command } from "effect/cli";
 import type { OnSignal } from "./main.ts";
@@ -10,9 +10,9 @@ export type AnyCommand = Command.Command.Any;
 
 /** A command that is not loaded yet. */
 export interface Entry {
-  /** What it is called. */
+  /** Its name. */
   readonly name: string;
-  /** What it does, in a line. */
+  /** Its effect, in a line. */
   readonly about: string;
   /** Command lines that show how it is used, without the words before its name, and what each does. */
   readonly examples: readonly (readonly [line: string, does: string])[];
@@ -48,7 +48,8 @@ export const groups: readonly Group[] = [
     entries: [
       {
         name: "quickstart",
-        about: "Pre-trains, expands, fine-tunes and evaluates every rival, and compares them.",
+        about:
+          "Pre-trains, expands, fine-tunes and evaluates Chain-of-Sight and its baselines, and compares them.",
         examples: [
           ["", "the whole experiment at the size of this machine"],
           ["--preset smoke --set pretrain.steps=8", "the smallest size, with one field changed"],
@@ -59,7 +60,7 @@ export const groups: readonly Group[] = [
       {
         name: "ablate",
         about:
-          "Runs a family of arms with several seeds, and compares them: tables with intervals, figures, a page.",
+          "Runs a family of arms with several seeds: tables with confidence intervals, figures and an HTML report.",
         examples: [
           ["--list", "which families and presets there are"],
           ["--family main --preset small", "the paper's main comparison on two cores"],
@@ -74,7 +75,7 @@ export const groups: readonly Group[] = [
       stage("pretrain", "Pre-trains one arm with few visual tokens."),
       stage("expand", "Splits the windows of a pre-trained arm: few tokens become many."),
       stage("finetune", "Fine-tunes one arm with many visual tokens."),
-      stage("evaluate", "Asks a fine-tuned arm about held-out scenes, beside its controls."),
+      stage("evaluate", "Evaluates a fine-tuned arm and its controls on held-out scenes."),
       {
         name: "train",
         about: "Trains on annotation files and images of your own, and scores the answers by official rules.",
@@ -106,7 +107,7 @@ export const groups: readonly Group[] = [
     entries: [
       {
         name: "ask",
-        about: "Answers a question about a photo with a trained model.",
+        about: "Answers a question about an image with a trained model.",
         examples: [[
           '--checkpoint runs/quickstart-small-1 --image photo.jpg --question "is there a cow"',
           "an answer, token by token",
@@ -115,20 +116,20 @@ export const groups: readonly Group[] = [
       },
       {
         name: "web",
-        about: "Serves the pages of a trained model, which run in a browser, on this machine.",
+        about: "Serves the exported site of a trained model on localhost; the model runs in the browser.",
         examples: [["--site site", "what cos export web wrote"]],
         load: () => import("./web.ts"),
       },
       {
         name: "configs",
-        about: "Lists the configurations of the paper's tables, of rivals and controls.",
+        about: "Lists the configurations of the paper's tables, of the baselines and of the controls.",
         examples: [["", "all of them in a table"], ["cos-80-1296", "one in full"]],
         load: () => import("./configs.ts"),
       },
       {
         name: "plan",
         about:
-          "Plans a configuration: parameters, work, memory and time of both stages, without weights or a device.",
+          "Estimates parameters, FLOPs, memory and time of both stages of a configuration, without weights or a device.",
         examples: [["cos-80-1296", "what CoS-7B costs on an H100"]],
         load: () => import("./plan.ts"),
       },
@@ -139,7 +140,8 @@ export const groups: readonly Group[] = [
     entries: [
       {
         name: "data",
-        about: "Validates annotation files, and shows what they hold; below it, makes sets of scenes.",
+        about:
+          "Validates annotation files and shows samples of their records; `data scenes` generates datasets of scenes.",
         examples: [
           ['refcoco "refs(unc).p" instances.json --split testA', "counts, refusals and a sample"],
           ["scenes --count 1000 --out scenes", "scenes with records, a data card and a contact sheet"],
@@ -166,7 +168,7 @@ export const groups: readonly Group[] = [
     entries: [
       {
         name: "report",
-        about: "Makes tables, figures and a page of HTML from the directory of a run or an ablation.",
+        about: "Writes tables, figures and an HTML report for a run or an ablation.",
         examples: [[
           "runs/quickstart-small-1",
           "writes report.html there, one file that needs nothing else",
@@ -176,7 +178,7 @@ export const groups: readonly Group[] = [
       {
         name: "results",
         about:
-          "Says which claims of the paper hold here, from the records of ablations; below it, keeps a record.",
+          "Reports which claims of the paper are reproduced by the recorded ablations; `results keep` adds a record.",
         examples: [
           ["", "writes RESULTS.md and the pages of records from the folder results"],
           ["keep runs/main-gpu --note 'one H100'", "adds the small record of an ablation"],
@@ -185,7 +187,7 @@ export const groups: readonly Group[] = [
       },
       {
         name: "runs",
-        about: "Lists runs, finds them by fields and scores, and says what two of them differ in.",
+        about: "Lists runs, queries them by configuration and scores, and compares two of them.",
         examples: [
           ["list", "the latest first"],
           ["query pretrain.steps=240 'scores.presenceF1>0.7'", "by configuration and score"],
@@ -204,7 +206,7 @@ export const groups: readonly Group[] = [
       },
       {
         name: "export",
-        about: "Writes runs for other programs: Hugging Face, CSV, Parquet, TensorBoard, HTML.",
+        about: "Exports runs to Hugging Face, CSV, Parquet, TensorBoard or HTML.",
         examples: [
           [
             "runs/quickstart-small-1 --format huggingface --out model",
@@ -220,8 +222,7 @@ export const groups: readonly Group[] = [
       },
       {
         name: "board",
-        about:
-          "Serves a page about running and finished runs on this machine alone: curves, stages, answers.",
+        about: "Serves a live dashboard of running and finished runs on localhost: curves, stages, answers.",
         examples: [["", "the folder runs, at http://127.0.0.1:8042/"], [
           "--runs /data/runs --port 0",
           "another",
@@ -235,13 +236,13 @@ export const groups: readonly Group[] = [
     entries: [
       {
         name: "doctor",
-        about: "Says what this machine has to compute with, what it reaches, and what is missing.",
+        about: "Reports the devices of this machine, their measured peak rates, and missing requirements.",
         examples: [["", "every device, measured"], ["--no-measure --json", "the same as data, at once"]],
         load: () => import("./doctor.ts"),
       },
       {
         name: "tune",
-        about: "Measures schedules of kernels on this machine's device, and remembers them.",
+        about: "Autotunes kernel schedules on this machine's device, and stores them.",
         examples: [["--preset full --tokens 80,336 --budget 600", "ten minutes for one step"]],
         load: () => import("./tune.ts"),
       },

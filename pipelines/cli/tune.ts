@@ -33,16 +33,16 @@ import {
 } from "./flags.ts";
 
 const flags = {
-  preset: presetFlagOf(stepPresets, "the model whose step is tuned").pipe(
+  preset: presetFlagOf(stepPresets, "model whose training step is tuned").pipe(
     Flag.withDefault("gpu" as StepPreset),
   ),
-  tokens: wholesFlag("tokens", "numbers of visual tokens, with commas between").pipe(
+  tokens: wholesFlag("tokens", "comma-separated numbers of visual tokens").pipe(
     Flag.withDefault([32, 80, 336]),
   ),
-  device: choiceFlag("device", ["deno", "dawn"], "deno", "what computes"),
-  batch: Flag.optional(wholeFlag("batch", "sequences of a step; the preset's by default")),
-  budget: countFlag("budget", 300, "seconds for all of it"),
-  out: optionalText("out", "also write everything known of this device to a file, such as one to ship"),
+  device: choiceFlag("device", ["deno", "dawn"], "deno", "device to run on"),
+  batch: Flag.optional(wholeFlag("batch", "batch size in sequences; default: that of the preset")),
+  budget: countFlag("budget", 300, "time budget in seconds"),
+  out: optionalText("out", "also write all schedules of this device to a file"),
   json: jsonFlag,
 };
 

@@ -28,11 +28,11 @@ const flags = {
   steps: Flag.Int("steps").pipe(Flag.withDefault(d.steps), Flag.withDescription("optimiser steps")),
   batch: Flag.Int("batch").pipe(
     Flag.withDefault(d.batch[0]),
-    Flag.withDescription("images of a step at 112 px"),
+    Flag.withDescription("batch size at 112 px"),
   ),
   batch224: Flag.Int("batch224").pipe(
     Flag.withDefault(d.batch[1]),
-    Flag.withDescription("images of a step at 224 px"),
+    Flag.withDescription("batch size at 224 px"),
   ),
   scenes: Flag.Int("scenes").pipe(Flag.withDefault(d.scenes), Flag.withDescription("training scenes")),
   evalScenes: Flag.Int("eval-scenes").pipe(
@@ -40,12 +40,12 @@ const flags = {
     Flag.withDescription("held-out scenes"),
   ),
   concepts: Flag.Int("concepts").pipe(Flag.withDefault(d.data.concepts), Flag.withDescription("vocabulary")),
-  rate: Flag.Finite("rate").pipe(Flag.withDefault(d.rate), Flag.withDescription("highest learning rate")),
-  warmup: Flag.Int("warmup").pipe(Flag.withDefault(d.warmup), Flag.withDescription("steps of warm-up")),
-  seed: Flag.Int("seed").pipe(Flag.withDefault(d.seed), Flag.withDescription("key of all random numbers")),
+  rate: Flag.Finite("rate").pipe(Flag.withDefault(d.rate), Flag.withDescription("peak learning rate")),
+  warmup: Flag.Int("warmup").pipe(Flag.withDefault(d.warmup), Flag.withDescription("warm-up steps")),
+  seed: Flag.Int("seed").pipe(Flag.withDefault(d.seed), Flag.withDescription("random seed")),
   every: Flag.Int("every").pipe(Flag.withDefault(d.every), Flag.withDescription("steps between checkpoints")),
   device: computeFlag,
-  out: textFlag("out", "runs/vision", "folder of the run and weights"),
+  out: textFlag("out", "runs/vision", "output folder of the run and its weights"),
   set: setFlag,
   json: jsonFlag,
 };

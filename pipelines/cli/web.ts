@@ -11,7 +11,7 @@ import { intFlag, textFlag } from "./flags.ts";
 
 const flags = {
   site: textFlag("site", "site", "folder of a site that cos export web wrote"),
-  port: intFlag("port", 8043, "port on this machine; 0 for any that is free"),
+  port: intFlag("port", 8043, "port on localhost; 0 for a free one"),
 };
 
 /** The command. */

@@ -25,7 +25,7 @@ export interface VisionGeometry {
   readonly heads: number;
   /** Blocks whose features the bridge may read, counted from 0, shallow first. A bridge of one level reads the last. */
   readonly levels: readonly number[];
-  /** Whether a class token stands first. */
+  /** Whether a class token is first. */
   readonly classToken: boolean;
 }
 
@@ -47,7 +47,7 @@ export interface DecoderGeometry {
   readonly ff: number;
 }
 
-/** What a model is made of, but for its bridge. */
+/** Configuration of a model, but for its bridge. */
 export interface ModelGeometry {
   /** The vision encoder. */
   readonly vision: VisionGeometry;
@@ -89,7 +89,7 @@ export interface TrainingStage {
   readonly warmup: number;
   /** Decay of the weights. */
   readonly weightDecay: number;
-  /** Greatest norm of the gradients. */
+  /** Largest norm of the gradients. */
   readonly maxNorm: number;
 }
 
@@ -99,7 +99,7 @@ export interface NamedConfig {
   readonly name: string;
   /** Its size. */
   readonly geometry: Geometry;
-  /** What it shows, in a sentence. */
+  /** Its content, in a sentence. */
   readonly about: string;
   /** Encoder and decoder. */
   readonly model: ModelGeometry;
@@ -111,7 +111,7 @@ export interface NamedConfig {
   readonly pretrain: TrainingStage;
   /** Fine-tuning: many tokens. */
   readonly finetune: TrainingStage;
-  /** Rows of the paper that it reproduces; none for rivals and controls that the paper does not have. */
+  /** Rows of the paper that it reproduces; none for baselines and controls that the paper does not have. */
   readonly rows: readonly PaperRow[];
   /** What is chosen here because no public source says it. */
   readonly assumptions: readonly string[];

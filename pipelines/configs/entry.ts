@@ -12,7 +12,7 @@ import type { PaperRow } from "./paper_row.ts";
 export interface ConfigEntry {
   /** Name: bridge, tokens of pre-training and of fine-tuning; at 448 px unless it says 224. */
   readonly name: string;
-  /** What it shows. */
+  /** Its content. */
   readonly about: string;
   /** The bridge of pre-training at 224 px. */
   readonly bridge: BridgeDescription;

@@ -1,6 +1,5 @@
-/** What follows from a configuration: bridges, models, what is trained, and parameters from stage to stage. */
+/** Values derived from a configuration: bridges, models, what is trained, and parameters from stage to stage. */
 import {
-  asTheyAre,
   type Bridge,
   type BridgeDescription,
   bridgeOf,
@@ -10,6 +9,7 @@ import {
   expandBridge,
   type ExpandedBridge,
   expandedSite,
+  inheritUnchanged,
   initialise,
   input,
   interpret,
@@ -39,7 +39,7 @@ const firstSite = ({ model, pretrain }: NamedConfig): BridgeSite => ({
   heads: model.bridgeHeads,
 });
 
-/** What stands around the bridge of a stage. */
+/** What is around the bridge of a stage. */
 export const siteOfStage = (config: NamedConfig, stage: StageName): BridgeSite => {
   const site = firstSite(config);
   return stage === "pretrain" || config.expansion === null ? site : expandedSite(config.expansion, site);
@@ -48,7 +48,7 @@ export const siteOfStage = (config: NamedConfig, stage: StageName): BridgeSite =
 /** The bridge of fine-tuning as data, and how its parameters come from pre-training. Throws ConfigError. */
 export const expansionOf = (config: NamedConfig): ExpandedBridge =>
   config.expansion === null
-    ? { description: config.bridge, inherit: asTheyAre }
+    ? { description: config.bridge, inherit: inheritUnchanged }
     : expandBridge(config.bridge, config.expansion, firstSite(config));
 
 /** The bridge of a stage as data. Throws ConfigError where the bridge has no such expansion. */
@@ -106,7 +106,7 @@ export const trainableParameters = (config: NamedConfig, stage: StageName): numb
   );
 };
 
-/** Parameters of a stage's model that has learnt nothing. Only for geometries that fit in memory. */
+/** Parameters of a stage's model that has learned nothing. Only for geometries that fit in memory. */
 export const freshParameters = (config: NamedConfig, stage: StageName, key: Key): Tree<NdArray> =>
   initialise(
     key,

@@ -7,7 +7,7 @@ import type { ConfigEntry } from "./entry.ts";
 import { geometryBases } from "./geometry.ts";
 import { paperEntries } from "./paper_entries.ts";
 import { quartered } from "./quarter.ts";
-import { rivalEntries } from "./rival_entries.ts";
+import { baselineEntries } from "./baseline_entries.ts";
 
 const configOf = ({ bridge, ...entry }: ConfigEntry, geometry: Geometry): NamedConfig => {
   const { model, resolution, pretrain, finetune, assumptions } = geometryBases[geometry];
@@ -27,9 +27,9 @@ const configOf = ({ bridge, ...entry }: ConfigEntry, geometry: Geometry): NamedC
   };
 };
 
-const entries: readonly ConfigEntry[] = [...paperEntries, ...rivalEntries];
+const entries: readonly ConfigEntry[] = [...paperEntries, ...baselineEntries];
 
-/** Names of all configurations: the rows of the paper, then rivals and controls. Each exists in every geometry. */
+/** Names of all configurations: the rows of the paper, then baselines and controls. Each exists in every geometry. */
 export const configNames: readonly string[] = entries.map(({ name }) => name);
 
 /** All configurations of a size, in the order of their names. */

@@ -9,7 +9,7 @@ export interface PaperRow {
   readonly table: PaperTable;
   /** Its place in the table, from 1. */
   readonly row: number;
-  /** What the row is called: bridge, or group and lineages. */
+  /** Name of the row: bridge, or group and lineages. */
   readonly label: string;
   /** Visual tokens in pre-training. */
   readonly pretrainTokens: number;

@@ -6,7 +6,7 @@ export const presetNames = ["smoke", "small", "medium", "gpu", "full"] as const;
 /** Name of a preset. */
 export type PresetName = (typeof presetNames)[number];
 
-/** What each preset is for. */
+/** Purpose of each preset. */
 export const presetAbout: Readonly<Record<PresetName, string>> = {
   smoke: "seconds: goes through every stage, learns nothing",
   small: "two cores, minutes",

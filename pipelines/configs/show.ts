@@ -4,7 +4,7 @@ import { type Cell, table } from "../terminal/table.ts";
 import type { NamedConfig, StageName, TrainingStage } from "./config.ts";
 import { bridgeDescriptionOf, bridgeOfStage, trainableParameters } from "./model.ts";
 
-/** What follows from a configuration, beside its fields. */
+/** Values derived from a configuration, alongside its fields. */
 export interface ConfigFacts {
   /** The bridge of fine-tuning as data. */
   readonly finetuneBridge: BridgeDescription;
@@ -14,7 +14,7 @@ export interface ConfigFacts {
   readonly trainableParameters: Readonly<Record<StageName, number>>;
 }
 
-/** What follows from a configuration. */
+/** Values derived from a configuration. */
 export const factsOf = (config: NamedConfig): ConfigFacts => {
   const each = (of: (stage: StageName) => number): Readonly<Record<StageName, number>> => ({
     pretrain: of("pretrain"),

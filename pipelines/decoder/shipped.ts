@@ -1,5 +1,5 @@
 /**
- * The shipped decoder, which has learnt to read and has seen nothing: weights as f16, the encoding that they know, and
+ * The shipped decoder, which has learned to read and has seen nothing: weights as f16, the encoding that they know, and
  * the manifest of the training that made them. `deno task cos language` makes them again.
  */
 import {

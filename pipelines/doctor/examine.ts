@@ -9,7 +9,7 @@ import {
   type Device,
   type DeviceError,
   type DeviceProfile,
-  measureCeilings,
+  measureRoofline,
   openGpu,
   theDevice,
   webGpu,
@@ -53,7 +53,7 @@ const waitMs: Effect.Effect<number, DeviceError | TreeError, Device> = Effect.sc
 }));
 
 const measured = Effect.gen(function* () {
-  const wait = yield* waitMs, { bytes, flops } = yield* measureCeilings();
+  const wait = yield* waitMs, { bytes, flops } = yield* measureRoofline();
   return { bytesPerSecond: bytes, flopsPerSecond: flops, waitMs: wait };
 });
 

@@ -23,7 +23,7 @@ export interface MatrixUnit {
 
 /** An adapter, as far as programs can tell. */
 export interface AdapterReport {
-  /** What it calls itself. */
+  /** Its own name. */
   readonly name: string;
   /** Whether it is a software device. */
   readonly software: boolean;
@@ -43,17 +43,17 @@ export interface AdapterReport {
 export interface DeviceReport {
   /** Which. */
   readonly device: Examined;
-  /** What was found. */
+  /** Findings. */
   readonly adapter: AdapterReport | null;
   /** Why nothing was found, and what to do. */
   readonly problem: { readonly got: string; readonly hint: string } | null;
-  /** What it reaches: memory, arithmetic, and milliseconds to the result of a small program. */
+  /** Achieved rates of it: memory, arithmetic, and milliseconds to the result of a small program. */
   readonly measured:
     | { readonly bytesPerSecond: number; readonly flopsPerSecond: number; readonly waitMs: number }
     | null;
 }
 
-/** What was found on a machine. */
+/** Findings on a machine. */
 export interface Findings {
   /** Discriminates reports. */
   readonly what: "doctor";
@@ -80,7 +80,7 @@ export interface DoctorReport extends Findings {
   readonly fastest: Examined | null;
   /** The device that `--device auto` takes; `null` where that is not known. */
   readonly auto: "webgpu" | "cpu" | null;
-  /** What to do, most important first. */
+  /** How to fix it, most important first. */
   readonly advice: readonly string[];
 }
 
@@ -104,7 +104,7 @@ export const autoOf = (devices: readonly DeviceReport[]): DoctorReport["auto"] =
   return web.adapter === null ? null : "webgpu";
 };
 
-/** What to do, most important first; nothing where nothing is missing. */
+/** How to fix it, most important first; nothing where nothing is missing. */
 export const adviceOf = ({ devices, wasm, machine, drivers }: Findings): readonly string[] => {
   const of = (name: Examined) => devices.find((d) => d.device === name), out: string[] = [];
   const web = of("webgpu"), dawn = of("dawn"), fastest = fastestOf(devices);

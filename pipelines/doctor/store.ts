@@ -16,12 +16,12 @@ export interface StoreCheck {
 }
 
 /** Seconds that one process waits for a sign of the other; file systems of networks are late by up to a minute. */
-const PATIENCE = 90;
+const TIMEOUT = 90;
 
 /** Waits for a file of the other process; its folder is listed, as a look-up that failed may be remembered. */
 const seen = (folder: string, name: string): Effect.Effect<boolean, DiskError> =>
   Effect.gen(function* () {
-    for (const began = performance.now(); performance.now() - began < PATIENCE * 1000;) {
+    for (const began = performance.now(); performance.now() - began < TIMEOUT * 1000;) {
       if ((yield* namesIn(folder, ".sign")).includes(name)) return true;
       yield* Effect.sleep("50 millis");
     }
@@ -54,14 +54,14 @@ const isFree = (folder: string): Effect.Effect<boolean, DiskError, Scope.Scope> 
 export const tryLock = (folder: string): Effect.Effect<readonly StoreCheck[], DiskError> =>
   Effect.gen(function* () {
     yield* onDisk("make", folder, () => Deno.mkdir(folder, { recursive: true }));
-    const told = yield* seen(folder, "held");
+    const announced = yield* seen(folder, "held");
     const taken = yield* Effect.scoped(isFree(folder));
     yield* sign(folder, "tried");
     const released = yield* seen(folder, "released");
     const free = yield* Effect.scoped(isFree(folder));
     yield* sign(folder, "done");
     return [
-      { name: "a file of one process is seen by the other", holds: told && released },
+      { name: "a file of one process is seen by the other", holds: announced && released },
       { name: "a lock that one process holds is refused to the other", holds: !taken },
       { name: "a lock that was released is free", holds: free },
     ];

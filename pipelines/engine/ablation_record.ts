@@ -72,6 +72,6 @@ export type RecordedRun = AblationRecord["runs"][number];
 /** Codec of {@link AblationRecord}. */
 export const recordCodec = (): t.Type<AblationRecord, unknown, unknown> => recordFields;
 
-/** Where a store lies, given the directory of an ablation and the path from there. */
+/** Where a store is, given the directory of an ablation and the path from there. */
 export const storeFrom = (directory: string, store: string): string =>
   isAbsolute(store) ? store : join(directory, store);

@@ -1,12 +1,12 @@
-/** Artefacts in a store: where they lie, and what is known of a finished one. */
+/** Artefacts in a store: where they are, and what is known of a finished one. */
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
 import type { DecodeError } from "../base/bridge.ts";
-import { amountCodec } from "../base/amount.ts";
+import { nullableNumberCodec } from "../base/nullable_number.ts";
 import type { DiskError } from "../base/disk.ts";
 import { readJson, writeJson } from "../runs/run_directory.ts";
 import { artefactName, type Job } from "./jobs.ts";
-import { type Outcomes, outcomesCodec } from "./outcomes.ts";
+import { type SampleScores, sampleScoresCodec } from "./sample_scores.ts";
 
 /** `result.json` of a finished artefact. */
 export interface ArtefactResult {
@@ -18,12 +18,12 @@ export interface ArtefactResult {
   readonly dataHash: string;
   /** Seconds that the process spent on it that finished it. */
   readonly seconds: number;
-  /** What was found, by name: losses, seconds of a step, scores. */
+  /** Findings, by name: losses, seconds of a step, scores. */
   readonly numbers: Readonly<Record<string, number>>;
   /** What the model and its controls got right, of an evaluation alone. */
   readonly outcomes?: {
     /** The model. */
-    readonly seen: Outcomes;
+    readonly seen: SampleScores;
     /** Scores of the model that sees the average image, by metric. */
     readonly blind: Readonly<Record<string, number>>;
     /** Scores of the model that sees another scene. */
@@ -31,10 +31,10 @@ export interface ArtefactResult {
   };
 }
 
-const numbers = t.record(t.string, amountCodec());
+const numbers = t.record(t.string, nullableNumberCodec());
 const resultType = t.intersection([
   t.strict({ format: t.literal(1), key: t.string, dataHash: t.string, seconds: t.number, numbers }),
-  t.partial({ outcomes: t.strict({ seen: outcomesCodec(), blind: numbers, shuffled: numbers }) }),
+  t.partial({ outcomes: t.strict({ seen: sampleScoresCodec(), blind: numbers, shuffled: numbers }) }),
 ]);
 
 /** Codec of {@link ArtefactResult}. */

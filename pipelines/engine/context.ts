@@ -1,4 +1,4 @@
-/** What the jobs of one process share: the store, the device by name, and what they keep in memory. */
+/** Shared parts of the jobs of one process: the store, the device by name, and what they keep in memory. */
 import * as Effect from "effect/Effect";
 import type { RunError } from "../runs/run_directory.ts";
 import { codeVersions } from "../stages/code.ts";

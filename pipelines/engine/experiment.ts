@@ -1,6 +1,6 @@
 /**
  * An experiment as a value: a model, and the stages that it goes through. Quickstarts, arms of ablations, `cos train` and
- * notebooks are such values. It holds everything that decides the numbers of a run, beside the files that it names.
+ * notebooks are such values. It holds everything that decides the numbers of a run, alongside the files that it names.
  */
 import * as t from "io-ts";
 import type { TypeOf } from "../base/bridge.ts";
@@ -56,7 +56,7 @@ const decoder = t.union([
     ff: about("channels inside the perceptron", natural),
   }),
   object({
-    from: about("the decoder of this repository, which has learnt to read", t.literal("shipped")),
+    from: about("the decoder of this repository, which has learned to read", t.literal("shipped")),
   }),
   object({
     from: about("a decoder in a Hugging Face layout", t.literal("huggingface")),
@@ -159,7 +159,7 @@ export const stageFields = t.union([
 /** @internal */
 export const experimentFields = object({
   name: about("name of the run", named),
-  seed: about("seed of initial weights and of the order of examples", seed),
+  seed: about("random seed of the initial weights and the data order", seed),
   model: about("vision encoder, bridge, decoder and adapter", model),
   stages: about("what the model goes through, in order", some(stageFields)),
 }, {
@@ -182,13 +182,13 @@ export interface MixtureQuestions extends TypeOf<typeof askMixture> {}
 export interface SceneQuestions extends TypeOf<typeof askWorld> {}
 /** A stage. */
 export type StageSpec = TypeOf<typeof stageFields>;
-/** Everything that decides a run, beside the files that it names. */
+/** Everything that decides a run, alongside the files that it names. */
 export interface Experiment extends TypeOf<typeof experimentFields> {}
 
 /** What the stages of an experiment do. */
 export type StageKind = "train" | "expand" | "evaluate";
 
-/** What a stage does. */
+/** Actions of a stage. */
 export const stageKind = (spec: StageSpec): StageKind =>
   "train" in spec ? "train" : "expand" in spec ? "expand" : "evaluate";
 

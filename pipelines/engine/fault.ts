@@ -1,7 +1,7 @@
 /** What can go wrong with a job. */
 import { TaggedFault } from "../base/fault.ts";
 
-/** A job that failed, as its worker told it, or a worker that ended. */
+/** A job that failed, as its worker reported it, or a worker that ended. */
 export class JobError extends TaggedFault("JobError")<{
   /** Directory of the artefact in the store. */
   readonly artefact: string;

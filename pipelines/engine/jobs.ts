@@ -14,7 +14,7 @@
  *     checkpoints/     <name>.safetensors; features and images of those stages
  *     samples/         answers and an image grid of an evaluation; those about control scenes by the split's name
  *     predictions/     what was asked and answered
- *     result.json      numbers that later jobs and summaries read; written last: where it stands, the artefact is done
+ *     result.json      numbers that later jobs and summaries read; written last: where it is, the artefact is done
  */
 import { hashOf, type Json } from "../base/hash.ts";
 import type { DataConfig, Split } from "../scenes/config.ts";
@@ -73,7 +73,7 @@ export interface Job {
   readonly stage: number;
   /** The images of scenes and features. */
   readonly images?: SeenScenes;
-  /** What decides it: the configuration in its manifest. */
+  /** Inputs that decide it: the configuration in its manifest. */
   readonly config: Json;
   /** The artefacts that it reads, directly. */
   readonly needs: readonly Pick<Job, "name" | "kind" | "key">[];
@@ -83,7 +83,7 @@ export interface Job {
 export const artefactName = ({ name, key }: Pick<Job, "name" | "key">): string =>
   `${name}-${key.slice(0, 16)}`;
 
-/** Part of every key, beside the code: raised when artefacts of before cannot be read any more. */
+/** Part of every key, alongside the code: raised when artefacts of before cannot be read any more. */
 const FORMAT = 3;
 
 /** The bridge in and after a stage of an experiment, by number. Throws ConfigError for one that does not fit. */
@@ -126,7 +126,7 @@ export const scenesRead = (resolved: Resolved, stage: number): readonly SeenScen
   return [...rows(trainBefore(experiment, stage)), ...[data, ...controls].map(asked)];
 };
 
-/** The rows of scenes that a stage learns from, or learnt from last. */
+/** The rows of scenes that a stage learns from, or learned from last. */
 export const rowsOf = ({ experiment }: Resolved, stage: number): SceneRows =>
   trainBefore(experiment, stage).data as SceneRows;
 

@@ -39,7 +39,7 @@ const weightOf = ({ kind, stage, resolved }: Job): number => {
 };
 
 /** A running job. */
-export interface Lane {
+export interface Slot {
   /** The job. */
   readonly job: Job;
   /** How many times it was begun. */
@@ -65,7 +65,7 @@ export interface Live {
   /** When it began, on the sink's clock. */
   readonly began: number;
   /** What is running, by key. */
-  readonly lanes: Map<string, Lane>;
+  readonly slots: Map<string, Slot>;
   /** Jobs that are done. */
   done: number;
   /** Their work. */
@@ -74,36 +74,36 @@ export interface Live {
   found: number;
 }
 
-const stepOf = ({ series }: Lane): number => series.records.at(-1)?.step ?? 0;
+const stepOf = ({ series }: Slot): number => series.records.at(-1)?.step ?? 0;
 
-const shareOf = (lane: Lane): number => {
-  const total = stepsOf(lane.job);
-  return total === 0 ? 0 : Math.min(1, stepOf(lane) / total);
+const shareOf = (slot: Slot): number => {
+  const total = stepsOf(slot.job);
+  return total === 0 ? 0 : Math.min(1, stepOf(slot) / total);
 };
 
-const lossText = ({ series }: Lane): string => {
+const lossText = ({ series }: Slot): string => {
   const loss = series.records.at(-1)?.loss;
   return typeof loss === "number" ? ` loss ${loss.toPrecision(3)}` : "";
 };
 
-/** The line as it stands at a moment, at most `width` places wide. */
+/** The line unchanged at a moment, at most `width` places wide. */
 export const liveLine = (live: Live, width: number): string => {
   const all = live.jobs.reduce((sum, { key }) => sum + live.weights.get(key)!, 0);
-  const inside = [...live.lanes.values()].reduce(
-    (sum, lane) => sum + shareOf(lane) * live.weights.get(lane.job.key)!,
+  const inside = [...live.slots.values()].reduce(
+    (sum, slot) => sum + shareOf(slot) * live.weights.get(slot.job.key)!,
     0,
   );
   const work = live.work + inside, here = work - live.found, elapsed = live.sink.now() - live.began;
   const share = all === 0 ? live.done / Math.max(1, live.jobs.length) : work / all;
   const left = here > 0 ? `ETA ${duration(elapsed / here * (all - work))}` : "";
-  const running = [...live.lanes.values()].map((lane) => {
-    const steps = stepsOf(lane.job);
-    const at = lane.waits !== undefined
+  const running = [...live.slots.values()].map((slot) => {
+    const steps = stepsOf(slot.job);
+    const at = slot.waits !== undefined
       ? " (another process makes it)"
       : steps === 0
       ? ""
-      : ` ${stepOf(lane)}/${steps}${lossText(lane)}`;
-    return `${labelOf(lane.job)}${at}`;
+      : ` ${stepOf(slot)}/${steps}${lossText(slot)}`;
+    return `${labelOf(slot.job)}${at}`;
   });
   const parts = [`${live.done}/${live.jobs.length}`, ...running, duration(elapsed), left].filter((x) =>
     x !== ""
@@ -121,7 +121,7 @@ const draw = (live: Live): void =>
   live.sink.write(`\r\u001b[2K${liveLine(live, Math.max(20, live.sink.width() - 1))}`);
 
 /** Tells the line what happened. */
-export const heard = (live: Live, event: JobEvent): Effect.Effect<void> =>
+export const onJobEvent = (live: Live, event: JobEvent): Effect.Effect<void> =>
   Effect.sync(() => {
     const { job } = event, weight = live.weights.get(job.key)!;
     const count = (): string => `${live.done}/${live.jobs.length}`;
@@ -132,11 +132,11 @@ export const heard = (live: Live, event: JobEvent): Effect.Effect<void> =>
         live.found += weight;
         return;
       case "started":
-        live.lanes.set(job.key, { job, attempt: event.attempt, series: noSeries, waits: undefined });
+        live.slots.set(job.key, { job, attempt: event.attempt, series: noSeries, waits: undefined });
         break;
       case "waiting": {
-        const lane = live.lanes.get(job.key), first = lane?.waits === undefined;
-        if (lane !== undefined) lane.waits = event.holder;
+        const slot = live.slots.get(job.key), first = slot?.waits === undefined;
+        if (slot !== undefined) slot.waits = event.holder;
         if (first) show(live, `${labelOf(job)}: waits for ${event.holder}`);
         return;
       }
@@ -144,13 +144,13 @@ export const heard = (live: Live, event: JobEvent): Effect.Effect<void> =>
         show(live, `${labelOf(job)}: ${event.error.got}; again in ${event.seconds} s`);
         return;
       case "done":
-        live.lanes.delete(job.key);
+        live.slots.delete(job.key);
         live.done++;
         live.work += weight;
         show(live, `${count()} ${labelOf(job)} · ${duration(live.sink.now() - live.began)}`);
         return;
       case "failed":
-        live.lanes.delete(job.key);
+        live.slots.delete(job.key);
         show(live, `${labelOf(job)} failed: ${event.error.message}`);
         return;
       case "skipped":
@@ -162,12 +162,12 @@ export const heard = (live: Live, event: JobEvent): Effect.Effect<void> =>
 
 const look = (live: Live): Effect.Effect<void> =>
   Effect.promise(async () => {
-    for (const lane of live.lanes.values()) {
-      const path = `${artefactPath(live.store, lane.job)}/metrics/${lane.job.name}.jsonl`;
-      const before = lane.series;
+    for (const slot of live.slots.values()) {
+      const path = `${artefactPath(live.store, slot.job)}/metrics/${slot.job.name}.jsonl`;
+      const before = slot.series;
       // not there before its first step; whatever else is wrong with it is its job's to tell
-      lane.series = await follow(path, before).catch(() => before);
-      if (lane.series !== before) lane.waits = undefined;
+      slot.series = await follow(path, before).catch(() => before);
+      if (slot.series !== before) slot.waits = undefined;
     }
     draw(live);
   });
@@ -187,7 +187,7 @@ export const startLive = (
       jobs,
       weights: new Map(jobs.map((job) => [job.key, weightOf(job)])),
       began: sink.now(),
-      lanes: new Map(),
+      slots: new Map(),
       done: 0,
       work: 0,
       found: 0,

@@ -41,7 +41,7 @@ const byPlace = ({ stages }: Experiment, setting: string): string => {
   return at < 0 ? setting : `stages.${at}.${stageKind(stages[at]!)}${setting.slice(name.length)}`;
 };
 
-/** What is wrong with a setting, with stages by their names, and the nearest of the fields so named. */
+/** The fault of a setting, with stages by their names, and the nearest of the fields so named. */
 const byNames = (experiment: Experiment, { op, got, expected, hint, refusals }: DecodeError): DecodeError => {
   const named = (text: string): string =>
     text.replace(/\bstages\.(\d+)\.(train|expand|evaluate)\b/g, (place, at: string) => {

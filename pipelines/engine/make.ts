@@ -1,4 +1,4 @@
-/** Making one artefact from those that it needs, in its own run directory, whoever else would like to make it too. */
+/** Making one artefact from those that it needs, in its own run directory, whatever else would like to make it too. */
 import type { ConfigError, TreeError } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
@@ -17,7 +17,7 @@ import type { MetricsError } from "../runs/metrics.ts";
 import { openOrCreateRun, RunError, writeJson } from "../runs/run_directory.ts";
 import type { LockError } from "../runs/run_lock.ts";
 import type { RecordAnswerError } from "../stages/answer_records.ts";
-import { sheetOf } from "../stages/answer_sheet.ts";
+import { answerGrid } from "../stages/answer_grid.ts";
 import { apart, seesImages, withEncoder } from "../stages/encoder.ts";
 import { evaluate, questionsFor } from "../stages/evaluate.ts";
 import { expand } from "../stages/expand.ts";
@@ -57,7 +57,7 @@ import { artefactName, type Job, jobsOf, neededFor, scenesRead, type SeenScenes 
 import { evaluatePart, imagesShown, type PartScores } from "./mixture_evaluate.ts";
 import { mixtureSummary } from "./mixture_summary.ts";
 import { modelAfter, seesAt, startingModel } from "./models.ts";
-import { controlScores, creditOutcome, outcomesOf, scoresOfOutcomes } from "./outcomes.ts";
+import { controlScores, creditScore, sampleScoresOf, scoresOfSamples } from "./sample_scores.ts";
 import { onAllRanks } from "./rank_tasks.ts";
 import { writeRecord } from "./record.ts";
 import type { Resolved, ResolveError } from "./resolve.ts";
@@ -84,11 +84,11 @@ export type MakeError =
   | TrainError
   | TreeError;
 
-/** What a job found; of scenes with the hash of their images, as all others have that of what they need. */
+/** Findings of a job; of scenes with the hash of their images, as all others have that of what they need. */
 type Found = Pick<ArtefactResult, "numbers" | "outcomes"> & { readonly dataHash?: string };
 type Making = Effect.Effect<Found, MakeError, Device>;
 
-/** What a training found out. */
+/** Findings of a training. */
 const trainingNumbers = ({ first, last, timing, losses }: MetricsDigest): Found => {
   const { stepSeconds, measuredSeconds } = timing, { skipped } = last;
   return {
@@ -112,8 +112,8 @@ const givenTo = (
   return before < 0 ? startingModel(resolved) : modelAfter(context, resolved, before);
 };
 
-/** What a training learns from, and the model with an encoder before it where that is trained. */
-const learnt = (
+/** The data of a training, and the model with an encoder before it where that is trained. */
+const learned = (
   context: JobContext,
   { resolved, stage }: Job,
   run: StageRun,
@@ -154,7 +154,7 @@ const learnt = (
 
 const trained = (context: JobContext, job: Job, run: StageRun, spec: TrainSpec): Making =>
   Effect.scoped(Effect.gen(function* () {
-    const { source, given } = yield* learnt(context, job, run, spec);
+    const { source, given } = yield* learned(context, job, run, spec);
     const { name, data: _data, heldOut: _heldOut, ...config } = spec;
     const held = yield* heldOutOf(context, job, run, spec, given, source);
     const { experiment, parts } = job.resolved;
@@ -197,8 +197,10 @@ const askedScenes = (
     const answered = questionsFor(data).map((asked, i) => ({ ...asked, answer: answers[i]! }));
     const set = yield* scenesOf(context, imageJob(context, resolved, "scenes", eval_));
     const few = answered.filter((a) => a.scene < samples).map((a) => a.answer);
-    yield* onLead(atomicWrite(`${run.directory.samples}/sheet.png`, [sheetOf(few, set, data, eval_.side)]));
-    const seen = outcomesOf(answered, eval_.data), numbers = scoresOfOutcomes(seen);
+    yield* onLead(
+      atomicWrite(`${run.directory.samples}/sheet.png`, [answerGrid(few, set, data, eval_.side)]),
+    );
+    const seen = sampleScoresOf(answered, eval_.data), numbers = scoresOfSamples(seen);
     const control = (which: "blind" | "shuffled") => controlScores(seen, evaluation, which);
     return { numbers, outcomes: { seen, blind: control("blind"), shuffled: control("shuffled") } };
   });
@@ -231,7 +233,7 @@ const askedMixture = (context: JobContext, job: Job, run: StageRun, spec: Mixtur
     );
     const trained = yield* imagesTrained(context, job), scores: Record<string, PartScores> = {};
     const { path: directory } = run.directory, model = resolved.parts;
-    const numbers: Record<string, number> = {}, seen: Record<string, ReturnType<typeof creditOutcome>> = {};
+    const numbers: Record<string, number> = {}, seen: Record<string, ReturnType<typeof creditScore>> = {};
     const shuffled: Record<string, number> = {};
     for (const [part, benchmark] of Object.entries(benchmarks)) {
       const { credits, ...found } = yield* evaluatePart({
@@ -249,7 +251,7 @@ const askedMixture = (context: JobContext, job: Job, run: StageRun, spec: Mixtur
       const { main, values } = found.scores;
       scores[part] = found;
       numbers[part] = values[main] ?? NaN;
-      seen[part] = creditOutcome(credits);
+      seen[part] = creditScore(credits);
       if (found.shuffled !== null) shuffled[part] = found.shuffled.values[main] ?? NaN;
     }
     yield* onLead(writeJson(`${run.directory.samples}/${job.name}.json`, {
@@ -315,7 +317,7 @@ const dataHashOf = (job: Job, needs: readonly ArtefactResult[]): string => {
 export type OnWait = (holder: string) => void;
 
 /** Time between two tries at a lock. */
-const PATIENCE = "250 millis";
+const RETRY_INTERVAL = "250 millis";
 
 /** Results of what a job needs; one that is not there is an error. */
 const needsOf = (
@@ -371,7 +373,7 @@ export const makeArtefact = (
       ),
       Effect.retry({
         while: (error) => error._tag === "LockError",
-        schedule: Schedule.spaced(PATIENCE),
+        schedule: Schedule.spaced(RETRY_INTERVAL),
       }),
     );
     const meanwhile = yield* readResult(path);

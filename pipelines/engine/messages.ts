@@ -36,7 +36,7 @@ const replyType = t.union([
 
 /** A request for one artefact. */
 export type Request = t.TypeOf<typeof requestCodec>;
-/** What a worker says: it is ready, waits for another process, is done with a request or has failed at it. */
+/** Text of a worker: it is ready, waits for another process, is done with a request or has failed at it. */
 export type Reply = t.TypeOf<typeof replyType>;
 /** An error as it goes from process to process. */
 export type WireFault = t.TypeOf<typeof faultType>;

@@ -39,7 +39,7 @@ export interface PartScores {
   readonly asked: number;
   /** Entries of the part's files that were not asked, by reason; those of other splits are not counted. */
   readonly leftOut: Readonly<Record<string, number>>;
-  /** Images that questions are about, and how many of them training showed too, told apart by their content. */
+  /** Images that questions are about, and how many of them training showed too, distinguished by their content. */
   readonly images: { readonly asked: number; readonly trained: number };
 }
 

@@ -1,9 +1,9 @@
-/** What became of the files of a mixture, part by part. */
-import { leastLength } from "../mixtures/mixture_buckets.ts";
+/** Result of the files of a mixture, part by part. */
+import { minLength } from "../mixtures/mixture_buckets.ts";
 import type { OpenMixture } from "../mixtures/mixture_open.ts";
 import type { PartReport } from "../mixtures/mixture_prepare.ts";
 
-/** What became of a part's files, as summaries keep it. */
+/** Result of a part's files, as summaries keep it. */
 export interface PartSummary {
   /** Examples that are drawn from. */
   readonly examples: number;
@@ -11,7 +11,7 @@ export interface PartSummary {
   readonly undecodable: number;
   /** Examples by the length of the row that each needs, in mixtures with buckets. */
   readonly lengths?: Readonly<Record<string, number>>;
-  /** What became of the annotations. */
+  /** Result of the annotations. */
   readonly report: PartReport;
 }
 
@@ -24,13 +24,13 @@ const lengthsOf = (
 ): Readonly<Record<string, number>> => {
   const counts = new Map(lengths.map((length) => [length, 0]));
   for (const i of used) {
-    const least = leastLength(lengths, data.needOf(i).length)!;
+    const least = minLength(lengths, data.needOf(i).length)!;
     counts.set(least, counts.get(least)! + 1);
   }
   return Object.fromEntries(counts);
 };
 
-/** What became of the parts of a mixture. */
+/** Result of the parts of a mixture. */
 export const mixtureSummary = ({ parts, row, buckets }: OpenMixture): MixtureSummary =>
   Object.fromEntries(
     parts.map((part) => [

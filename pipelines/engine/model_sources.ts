@@ -10,10 +10,10 @@ import { modelFolder } from "../weights/huggingface/hub.ts";
 import type { LoadError } from "../weights/huggingface/load.ts";
 import { openSource } from "../weights/source.ts";
 import type { Experiment } from "./experiment.ts";
-import { type PlaceError, savedWeights, type TrainedPlace, trainedPlace } from "./trained_place.ts";
+import { locateRun, type RunLocation, type RunLocationError, savedWeights } from "./run_location.ts";
 
 /** What looking at the parts of a model can fail with. */
-export type SourceFault = CheckpointError | LoadError | PlaceError | TrainingError;
+export type SourceFault = CheckpointError | LoadError | RunLocationError | TrainingError;
 
 /** Hash of a model's configuration and weights, by content; those that did not change are not read again. */
 const folderHash = (where: string, cache: string): Effect.Effect<string, LoadError> =>
@@ -31,7 +31,7 @@ const runHash = (
   cache: string,
 ): Effect.Effect<string, SourceFault> =>
   Effect.gen(function* () {
-    const place = yield* trainedPlace(folder, arm);
+    const place = yield* locateRun(folder, arm);
     yield* checkSources(place, cache);
     const { hash, which } = yield* savedWeights(place);
     return hashOf({ checkpoint: hash, weights: which });
@@ -53,7 +53,7 @@ export const sourceHashes = (
 
 /** Refuses a model whose tower or decoder of other folders is no more what it was trained with. */
 export const checkSources = (
-  { experiment, hashes, checkpoint }: Pick<TrainedPlace, "experiment" | "hashes" | "checkpoint">,
+  { experiment, hashes, checkpoint }: Pick<RunLocation, "experiment" | "hashes" | "checkpoint">,
   cache: string,
 ): Effect.Effect<void, SourceFault> =>
   Effect.gen(function* () {

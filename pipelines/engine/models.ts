@@ -28,7 +28,7 @@ import type { JobContext } from "./context.ts";
 import { type Experiment, type RunDecoder, stageName } from "./experiment.ts";
 import { bridgeAfter, jobNamed } from "./jobs.ts";
 import { openParts, type Resolved, type ResolveError } from "./resolve.ts";
-import { savedWeights, trainedPlace } from "./trained_place.ts";
+import { locateRun, savedWeights } from "./run_location.ts";
 
 /** What making or reading a model can fail with. */
 export type StartError = CheckpointError | ConfigError | ResolveError | TreeError;
@@ -95,7 +95,7 @@ const runDecoder = (
   hash: string,
 ): Effect.Effect<LoadedParams, StartError> =>
   Effect.gen(function* () {
-    const { experiment, hashes, checkpoint, stage } = yield* trainedPlace(folder, arm);
+    const { experiment, hashes, checkpoint, stage } = yield* locateRun(folder, arm);
     const parts = yield* openParts(experiment), { adapter } = parts;
     const { params } = yield* savedModel(checkpoint, { experiment, parts, hashes, lengths: {} }, stage);
     const { vision: _, bridge: _bridge, lora, ...own } = params as LoadedParams["params"];

@@ -28,7 +28,7 @@ import {
   trainsOf,
 } from "./experiment.ts";
 import { type SourceFault, sourceHashes } from "./model_sources.ts";
-import { trainedPlace } from "./trained_place.ts";
+import { locateRun } from "./run_location.ts";
 
 /** An experiment, the parts of its model, and hashes of what it reads. */
 export interface Resolved {
@@ -101,7 +101,7 @@ const runDecoder = (
   hint: string,
 ): Effect.Effect<LlamaConfig, ResolveError> =>
   Effect.scoped(Effect.gen(function* () {
-    const { experiment } = yield* trainedPlace(folder, arm), language = yield* experimentLanguage(experiment);
+    const { experiment } = yield* locateRun(folder, arm), language = yield* experimentLanguage(experiment);
     const known = language ?? worldEncoding(experiment.world!);
     if (hashOf(known.json) === hashOf(wanted.json)) return (yield* partsFor(experiment, language)).decoder;
     return yield* Effect.fail(

@@ -13,8 +13,8 @@ import { libraryCommit } from "../runs/commit.ts";
 import { newManifest } from "../runs/manifest.ts";
 import { finishedRun, openOrCreateRun, type RunDirectory } from "../runs/run_directory.ts";
 import { acquireLock, type LockError } from "../runs/run_lock.ts";
-import { alsoNamed } from "../runs/second_name.ts";
-import { checkpointAlsoNamed } from "../weights/shards.ts";
+import { hardLink } from "../runs/hard_link.ts";
+import { linkCheckpoint } from "../weights/shards.ts";
 import { codeHash } from "../stages/code.ts";
 import { predictionsPath } from "../stages/predictions.ts";
 import { noted, stageRun } from "../stages/stage.ts";
@@ -33,7 +33,7 @@ import type { Resolved } from "./resolve.ts";
 export interface RunPlaces {
   /** Its run directory. */
   readonly out: string;
-  /** The store of what is made, for others too; `store` beside the run directory unless said. */
+  /** The store of what is made, for others too; `store` alongside the run directory unless said. */
   readonly store?: string;
   /** Folder of prepared annotations and features of mixtures. */
   readonly cache?: string;
@@ -41,7 +41,7 @@ export interface RunPlaces {
   readonly version: string;
 }
 
-/** What a finished run found. */
+/** Findings of a finished run. */
 export interface RunResults {
   /** Its directory. */
   readonly directory: RunDirectory;
@@ -108,10 +108,10 @@ const showing = <A, E, R>(
   names: readonly (readonly [file: string, name: string])[],
   make: Effect.Effect<A, E, R>,
 ): Effect.Effect<A, E | DiskError, R> => {
-  const all = Effect.forEach(names, ([file, name]) => checkpointAlsoNamed(file, name), { discard: true });
+  const all = Effect.forEach(names, ([file, name]) => linkCheckpoint(file, name), { discard: true });
   const growing = Effect.forEach(
     names.filter(([file]) => file.endsWith(".jsonl")),
-    ([file, name]) => Effect.ignore(alsoNamed(file, name)),
+    ([file, name]) => Effect.ignore(hardLink(file, name)),
     { discard: true },
   );
   return Effect.scoped(
@@ -151,10 +151,10 @@ export const setAside = (
 
 /** A function that tells once who is waited for. */
 const tellOnce = (what: string): (holder: string) => void => {
-  let told = false;
+  let announced = false;
   return (holder) => {
-    if (!told) notice(`${what}: waits for ${holder}`);
-    told = true;
+    if (!announced) notice(`${what}: waits for ${holder}`);
+    announced = true;
   };
 };
 

@@ -12,9 +12,9 @@ import { artefactName, type Job } from "./jobs.ts";
 
 /** What happens to a job. */
 export type JobEvent =
-  // it stands finished in the store
+  // it is finished in the store
   | { readonly kind: "found"; readonly job: Job }
-  | { readonly kind: "started"; readonly job: Job; readonly lane: number; readonly attempt: number }
+  | { readonly kind: "started"; readonly job: Job; readonly slot: number; readonly attempt: number }
   | { readonly kind: "waiting"; readonly job: Job; readonly holder: string }
   // it failed, and is tried again after some seconds
   | { readonly kind: "again"; readonly job: Job; readonly error: JobError; readonly seconds: number }
@@ -23,12 +23,12 @@ export type JobEvent =
   // it needs what failed
   | { readonly kind: "skipped"; readonly job: Job; readonly because: Job };
 
-/** Is told of events, in order. */
+/** Receives events, in order. */
 export type OnEvent<E> = (event: JobEvent) => Effect.Effect<void, E>;
 
 /** Makes one job in a lane. */
 export type MakeJob<R> = (
-  lane: number,
+  slot: number,
   job: Job,
   onWait: (holder: string) => void,
 ) => Effect.Effect<void, JobError, R>;
@@ -36,23 +36,23 @@ export type MakeJob<R> = (
 /** How jobs are run. */
 export interface ScheduleOptions<E, R> {
   /** Jobs at a time. */
-  readonly lanes: number;
+  readonly slots: number;
   /** How often a job is tried again where that may help. */
   readonly retries: number;
   /** Seconds before the first new try; they double with every further one. */
-  readonly patience: number;
-  /** Whether a job stands finished already. */
+  readonly backoffSeconds: number;
+  /** Whether a job is finished already. */
   readonly isDone: (job: Job) => boolean;
   /** Makes a job. */
   readonly make: MakeJob<R>;
-  /** Is told what happens, in order. */
+  /** Receives events, in order. */
   readonly onEvent: OnEvent<E>;
 }
 
 type State = "open" | "running" | "done" | "failed";
 
 interface Ended {
-  readonly lane: number;
+  readonly slot: number;
   readonly job: Job;
   readonly exit: Exit.Exit<void, JobError>;
 }
@@ -74,31 +74,31 @@ const crashed = (job: Job, cause: Cause.Cause<JobError>): JobError => {
 };
 
 /** Tries a job as often as it may help. */
-const insistently = <E, R>(
-  { retries, patience, make }: ScheduleOptions<E, R>,
-  lane: number,
+const withRetries = <E, R>(
+  { retries, backoffSeconds, make }: ScheduleOptions<E, R>,
+  slot: number,
   job: Job,
   tell: (event: JobEvent) => void,
   attempt = 1,
 ): Effect.Effect<void, JobError, R> =>
   Effect.suspend(() => {
-    tell({ kind: "started", job, lane, attempt });
-    return make(lane, job, (holder) => tell({ kind: "waiting", job, holder }));
+    tell({ kind: "started", job, slot, attempt });
+    return make(slot, job, (holder) => tell({ kind: "waiting", job, holder }));
   }).pipe(
     Effect.catch((error): Effect.Effect<void, JobError, R> => {
       if (!error.again || attempt > retries) return Effect.fail(error);
-      const seconds = patience * 2 ** (attempt - 1);
+      const seconds = backoffSeconds * 2 ** (attempt - 1);
       tell({ kind: "again", job, error, seconds });
       return Effect.andThen(
         Effect.sleep(`${seconds} seconds`),
-        insistently({ retries, patience, make } as ScheduleOptions<E, R>, lane, job, tell, attempt + 1),
+        withRetries({ retries, backoffSeconds, make } as ScheduleOptions<E, R>, slot, job, tell, attempt + 1),
       );
     }),
   );
 
 /**
  * Runs all jobs, each after those that it needs. It ends when nothing can be run any more, and gives the first error that
- * concerned every job, if there was one; other failures are told as events. Interrupting it interrupts what runs.
+ * concerned every job, if there was one; other failures are informed as events. Interrupting it interrupts what runs.
  */
 export const runJobs = <E, R>(
   jobs: readonly Job[],
@@ -107,7 +107,7 @@ export const runJobs = <E, R>(
   Effect.gen(function* () {
     const states = new Map<string, State>(jobs.map(({ key }) => [key, "open"]));
     const byKey = new Map(jobs.map((job) => [job.key, job]));
-    const free = Array.from({ length: options.lanes }, (_, i) => i);
+    const free = Array.from({ length: options.slots }, (_, i) => i);
     const queue = yield* Queue.unbounded<Message>();
     const tell = (event: JobEvent): void => void Queue.offerUnsafe(queue, event);
     let running = 0, stopped: JobError | undefined;
@@ -129,12 +129,12 @@ export const runJobs = <E, R>(
           states.get(key) === "open" && needs.every((need) => states.get(need.key) === "done")
         );
         if (job === undefined) break;
-        const lane = free.shift()!;
+        const slot = free.shift()!;
         states.set(job.key, "running");
         running++;
-        yield* insistently(options, lane, job, tell).pipe(
+        yield* withRetries(options, slot, job, tell).pipe(
           Effect.exit,
-          Effect.flatMap((exit) => Queue.offer(queue, { lane, job, exit })),
+          Effect.flatMap((exit) => Queue.offer(queue, { slot, job, exit })),
           Effect.forkScoped,
         );
       }
@@ -144,9 +144,9 @@ export const runJobs = <E, R>(
         yield* options.onEvent(message);
         continue;
       }
-      const { lane, job, exit } = message;
+      const { slot, job, exit } = message;
       running--;
-      free.push(lane);
+      free.push(slot);
       free.sort((a, b) => a - b);
       states.set(job.key, Exit.isSuccess(exit) ? "done" : "failed");
       if (Exit.isSuccess(exit)) {

@@ -13,7 +13,7 @@ import type { RunResults } from "./run.ts";
 export interface RunSummary {
   /** Numbers of every stage by its name: losses and seconds of a step of trainings, scores of evaluations. */
   readonly stages: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** What became of the mixtures, by the stage that reads each. */
+  /** Result of the mixtures, by the stage that reads each. */
   readonly mixtures: Readonly<Record<string, MixtureSummary>>;
   /** Scores by part of the mixtures of evaluations. */
   readonly scores: Readonly<Record<string, PartScores>>;

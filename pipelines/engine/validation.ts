@@ -115,8 +115,8 @@ const sameRows = (
   a: LanguageSource<unknown, unknown>,
   b: LanguageSource<unknown, unknown>,
 ): Effect.Effect<void, DataError> => {
-  const rows = ({ sight, length, buckets = [] }: LanguageSource<unknown, unknown>): string =>
-    JSON.stringify({ sight, length, buckets });
+  const rows = ({ visionInput, length, buckets = [] }: LanguageSource<unknown, unknown>): string =>
+    JSON.stringify({ visionInput, length, buckets });
   return rows(a) === rows(b) ? Effect.void : Effect.fail(
     new DataError({
       op: `${name}.heldOut`,

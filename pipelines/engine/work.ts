@@ -52,10 +52,10 @@ export const workOf = (resolved: Resolved, name: string): Work => {
     );
     const { optimiser } = optimiserOf(config, whole.specs as Tree<ParameterSpec>);
     const views = viewsRead(bridge), cells = cellsOf(parts.tower, views), { width } = parts.tower.config;
-    const sight = sees
+    const visionInput = sees
       ? { kind: "images", side: views.side } as const
       : { kind: "features", levels: parts.tower.levels.length, cells, width } as const;
-    const inputs = sourceInputs({ sight, length, separate: typeof spec.data !== "string" }, batch);
+    const inputs = sourceInputs({ visionInput, length, separate: typeof spec.data !== "string" }, batch);
     const trainable = trainedBy(config);
     const state = placeholders("work", trainStateSpecs(optimiser, whole.specs, trainable));
     const flopsOf = (kind: StepKind): number => {

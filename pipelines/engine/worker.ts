@@ -1,5 +1,5 @@
 /**
- * A worker process: opens one device, makes one artefact after the other as it is told on standard input,
+ * A worker process: opens one device, makes one artefact after the other as it is informed on standard input,
  * and ends when that closes, which it does when who started it ends in any way. What it is doing then is saved first.
  *
  *     deno run -A pipelines/engine/worker.ts <store> <device> <version> <cache> [logs]
@@ -81,7 +81,7 @@ const serve = (store: string, version: string, cache: string): Effect.Effect<voi
       if (E.isLeft(request)) throw request.left;
       current = yield* Effect.forkChild(answered(context, request.right));
     }
-    // whoever asked is gone
+    // whatever asked is gone
     if (current !== undefined) yield* Fiber.interrupt(current);
   });
 

@@ -5,7 +5,6 @@ import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
 import { appendOwn } from "../base/own_file.ts";
 import { type LiveLog, liveLogsText } from "../runs/live.ts";
-import { planFolders } from "../tune/plan_store.ts";
 import { JobError } from "./fault.ts";
 import { artefactName, type Job } from "./jobs.ts";
 import { lineOf, linesOf, readReply, type Reply } from "./messages.ts";
@@ -39,7 +38,7 @@ export interface Running {
   /** How it ended. */
   readonly ended: Promise<string>;
   /** Hears what it says. */
-  hear: (reply: Reply) => void;
+  onReply: (reply: Reply) => void;
 }
 
 /** A worker that is there, or will be when it is needed. */
@@ -65,8 +64,9 @@ const workerPermissions = ({ store, cache, logs }: WorkerOptions): readonly stri
   "--allow-sys",
   "--allow-ffi", // the libraries that decode and draw images, and Dawn
   `--allow-write=${
-    [store, cache, CACHE, ...planFolders(), ...logs.flatMap((log) => "store" in log ? [log.store] : [])]
-      .map((path) => path.replaceAll(",", ",,")).join(",")
+    [store, cache, CACHE, ...logs.flatMap((log) => "store" in log ? [log.store] : [])].map((path) =>
+      path.replaceAll(",", ",,")
+    ).join(",")
   }`,
   "--no-prompt",
 ];
@@ -89,13 +89,13 @@ const started = (options: WorkerOptions): Running => {
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const told = Promise.withResolvers<string>(), last: string[] = [];
+  const announced = Promise.withResolvers<string>(), last: string[] = [];
   const running: Running = {
     process,
     input: process.stdin.getWriter(),
-    ready: told.promise,
+    ready: announced.promise,
     ended: Promise.resolve(""),
-    hear: () => {},
+    onReply: () => {},
   };
   const note = async (line: string): Promise<void> => {
     last.push(line);
@@ -109,16 +109,16 @@ const started = (options: WorkerOptions): Running => {
     for await (const line of linesOf(process.stdout)) {
       const reply = readReply(line);
       if (E.isLeft(reply)) await note(line);
-      else if (reply.right.kind === "ready") told.resolve(reply.right.device);
-      else running.hear(reply.right);
+      else if (reply.right.kind === "ready") announced.resolve(reply.right.device);
+      else running.onReply(reply.right);
     }
   })();
   const ended = Promise.all([process.status, errors, replies]).then(([{ code, signal }]) => {
     const how = signal === null ? `code ${code}` : `signal ${signal}`;
     return last.length === 0 ? how : `${how} after saying: ${last.join(" | ")}`;
   });
-  ended.then((how) => told.reject(new Error(how)));
-  told.promise.catch(() => {}); // whoever waits hears it
+  ended.then((how) => announced.reject(new Error(how)));
+  announced.promise.catch(() => {}); // whatever waits hears it
   return Object.assign(running, { ended });
 };
 
@@ -184,7 +184,7 @@ export const makeOnWorker = (
       over = true;
       resume(result);
     };
-    running.hear = (reply) => {
+    running.onReply = (reply) => {
       if (reply.kind === "ready" || reply.id !== id) return;
       if (reply.kind === "waiting") onWait(reply.holder);
       else if (reply.kind === "done") end(Effect.void);
@@ -204,5 +204,5 @@ export const makeOnWorker = (
     const line = lineOf({ id, experiment, hashes, key: job.key });
     running.ready
       .then(() => running.input.write(new TextEncoder().encode(line)))
-      .catch(() => {}); // it ended, which is told above
+      .catch(() => {}); // it ended, which is informed above
   });

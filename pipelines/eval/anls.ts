@@ -13,7 +13,7 @@ const similarity = (a: string, b: string): number => {
 };
 
 /**
- * One answer's score: the greatest normalised Levenshtein similarity to an accepted text, case and white space at the
+ * One answer's score: the largest normalised Levenshtein similarity to an accepted text, case and white space at the
  * ends aside; 0 below 0.5. At exactly 0.5 the script gives 0.5, the paper's formula 0. Without accepted texts 0; two
  * empty texts are alike.
  */

@@ -46,7 +46,7 @@ export interface BenchmarkOf<R extends BenchmarkRecord> {
   readonly credit: Credit<R>;
   /** All its numbers. */
   readonly score: Scorer<R>;
-  /** Ways of answering without looking that its scores are set beside. */
+  /** Ways of answering without looking that its scores are compared with. */
   readonly controls: readonly Control[];
   /** Format of its result files. */
   readonly submission: SubmissionFormat;

@@ -9,7 +9,7 @@ import type { ScoreReport } from "./report.ts";
 import type { Rescored } from "./rescore.ts";
 import type { PartScore } from "./slices.ts";
 
-/** What the command `score` prints. */
+/** Output of the command `score`. */
 export interface Board extends AnswerEvaluation {
   /** Name of the benchmark. */
   readonly benchmark: string;
@@ -92,7 +92,7 @@ const rescoredRows = ({ kept, scores, changed }: RescoredBoard): readonly (reado
     })
   );
 
-/** Scores of kept predictions by today's rules, beside those that were kept, and the questions whose credit changed. */
+/** Scores of kept predictions by today's rules, alongside those that were kept, and the questions whose credit changed. */
 export const rescoredText = (boards: readonly RescoredBoard[]): string =>
   boards.map((board) => {
     const ids = Object.entries(board.changed).flatMap(([benchmark, ways]) =>

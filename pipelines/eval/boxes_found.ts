@@ -4,10 +4,10 @@ import { type Box, centre, holds, iou } from "../records/box.ts";
 import * as O from "fp-ts/lib/Option.js";
 import { mean } from "./report.ts";
 
-/** One answer beside the true box; both in the same units. */
+/** One answer alongside the true box; both in the same units. */
 export interface BoxPair {
   /** The box that was read from the answer; `none` if there is none. */
-  readonly said: ReturnType<typeof parseBox>;
+  readonly predicted: ReturnType<typeof parseBox>;
   /** The true box. */
   readonly truth: Box;
 }
@@ -20,14 +20,15 @@ export interface BoxScore {
   readonly accuracy: number;
   /** Mean intersection over union. */
   readonly meanIou: number;
-  /** Share whose middle lies in the true box, edges included. */
+  /** Share whose middle is in the true box, edges included. */
   readonly centreHit: number;
   /** Share of answers that are no box. */
   readonly unparsable: number;
 }
 
 /** Intersection over union of one answer with the truth. */
-export const pairIou = ({ said, truth }: BoxPair): number => O.isSome(said) ? iou(said.value, truth) : 0;
+export const pairIou = ({ predicted, truth }: BoxPair): number =>
+  O.isSome(predicted) ? iou(predicted.value, truth) : 0;
 
 /** Whether an answer counts as found. */
 export const pairFound = (pair: BoxPair): boolean => pairIou(pair) >= 0.5;
@@ -38,7 +39,7 @@ export const scoreBoxes = (pairs: readonly BoxPair[]): BoxScore => ({
   accuracy: mean(pairs.map((pair) => pairFound(pair) ? 1 : 0)),
   meanIou: mean(pairs.map(pairIou)),
   centreHit: mean(
-    pairs.map(({ said, truth }) => O.isSome(said) && holds(truth, centre(said.value)) ? 1 : 0),
+    pairs.map(({ predicted, truth }) => O.isSome(predicted) && holds(truth, centre(predicted.value)) ? 1 : 0),
   ),
-  unparsable: mean(pairs.map(({ said }) => O.isNone(said) ? 1 : 0)),
+  unparsable: mean(pairs.map(({ predicted }) => O.isNone(predicted) ? 1 : 0)),
 });

@@ -11,13 +11,13 @@ interface Errors {
 }
 
 const errorsOf = ({ record, answer }: Answered<ReadingRecord>): Errors => {
-  const said = normal(answer);
+  const predicted = normal(answer);
   const all = record.answers.map(normal).map((text): Errors => ({
-    errors: editDistance(said, text),
+    errors: editDistance(predicted, text),
     length: characters(text),
   }));
   return all.toSorted((a, b) => ratio(a.errors, a.length) - ratio(b.errors, b.length))[0] ??
-    { errors: characters(said), length: 0 };
+    { errors: characters(predicted), length: 0 };
 };
 
 /** Edits over characters of the nearest accepted text of each question, summed; lower is better, above 1 is possible. */

@@ -20,7 +20,7 @@ const paired = (words: readonly string[]): readonly string[] => {
   return out;
 };
 
-/** The COCO objects that a caption names, one entry for each mention. A seat beside a toilet is no chair. */
+/** The COCO objects that a caption names, one entry for each mention. A seat alongside a toilet is no chair. */
 export const objectsOf = (caption: string): readonly string[] => {
   const words = paired(ptbTokens(caption.toLowerCase()).map(singularOf));
   const kept = words.includes("toilet") ? words.filter((word) => word !== "seat") : words;
@@ -62,7 +62,7 @@ export const chairCredit = (record: CaptionRecord, answer: string): number =>
 /**
  * `CHAIRs`, the share of captions with an object that is not there, and `CHAIRi`, the share of mentions that are not
  * there; lower is better. An object is there if annotations or a reference name it. Without any mention, as for empty
- * captions, both are 0; `mentions` is the mean number, to be read beside them.
+ * captions, both are 0; `mentions` is the mean number, to be read alongside them.
  * @returns an {@link EvalError} with the ids of images without annotations of objects.
  */
 export const scoreChair = (

@@ -87,7 +87,7 @@ toothbrush:`;
 
 const spaced = (word: string): string => word.replaceAll("_", " ");
 
-/** The object that a word, or two, stands for. */
+/** The object that a word, or two, represents. */
 export const chairObjects: ReadonlyMap<string, string> = new Map(
   table.trim().split("\n").flatMap((line) => {
     const [name, rest] = line.split(":") as [string, string];

@@ -64,9 +64,9 @@ const inferredLetter = (choices: number, answer: string): number | "nothing" | "
   if (refusals.some((text) => answer.includes(text))) return "nothing";
   const words = splitWords(answer.replace(/[.()[\],:;!*#{}]/g, " "));
   const first = Array.from({ length: choices }, (_, i) => words.indexOf(letterOf(i)));
-  const said = first.flatMap((at, i) => at >= 0 ? [i] : []);
-  if (said.length === 1 && first[said[0]!]! >= words.length - LAST_WORDS) return said[0]!;
-  if (said.length === 0 && words.includes("Z")) return "nothing";
+  const predicted = first.flatMap((at, i) => at >= 0 ? [i] : []);
+  if (predicted.length === 1 && first[predicted[0]!]! >= words.length - LAST_WORDS) return predicted[0]!;
+  if (predicted.length === 0 && words.includes("Z")) return "nothing";
   const stated = statement.exec(answer)?.[1]?.toUpperCase();
   const place = stated === undefined ? -1 : stated.charCodeAt(0) - 65;
   return place >= 0 && place < choices ? place : "undecided";
@@ -74,15 +74,15 @@ const inferredLetter = (choices: number, answer: string): number | "nothing" | "
 
 /** What `can_infer_text` says: the only choice whose text the answer holds, if it is not too long. */
 const inferredText = (choices: readonly string[], answer: string): O.Option<number> => {
-  const said = answer.toLowerCase();
-  if (characters(said) > 2 * choices.reduce((sum, choice) => sum + characters(choice), 0)) return O.none;
-  const places = choices.flatMap((choice, i) => said.includes(choice.toLowerCase()) ? [i] : []);
+  const predicted = answer.toLowerCase();
+  if (characters(predicted) > 2 * choices.reduce((sum, choice) => sum + characters(choice), 0)) return O.none;
+  const places = choices.flatMap((choice, i) => predicted.includes(choice.toLowerCase()) ? [i] : []);
   return places.length === 1 ? O.some(places[0]!) : O.none;
 };
 
 /**
  * MMBench in VLMEvalKit without a language model as judge (`can_infer` of matching_util.py). If just one of the letters is
- * a word of its own and first stands among the last four words, that one; else the letter of `answer is X`; else, if the
+ * a word of its own and first is among the last four words, that one; else the letter of `answer is X`; else, if the
  * text is not longer than twice all choices, the one choice whose text it contains, case aside. A refusal and `Z` choose
  * nothing.
  */
@@ -94,7 +94,7 @@ export const inferredChoice = ({ choices }: ChoiceRecord, answer: string): O.Opt
 
 /**
  * A-OKVQA's multiple choice (allenai/aokvqa): the choice's text. A bare letter, which is what the prompt asks for,
- * stands for its choice.
+ * represents its choice.
  */
 export const choiceText = (record: ChoiceRecord, answer: string): O.Option<number> => {
   const place = record.choices.indexOf(answer);

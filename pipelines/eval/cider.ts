@@ -41,14 +41,14 @@ const weigh = (orders: readonly Counts[], df: Counts, logImages: number): Weight
   length: sum(orders[1]!.values()),
 });
 
-const likeness = (said: Vector, reference: Vector): number => {
+const likeness = (predicted: Vector, reference: Vector): number => {
   const dot = sum(
-    [...said.weights].map(([key, w]) => {
+    [...predicted.weights].map(([key, w]) => {
       const other = reference.weights.get(key) ?? 0;
       return Math.min(w, other) * other;
     }),
   );
-  const norms = said.norm * reference.norm;
+  const norms = predicted.norm * reference.norm;
   return norms === 0 ? 0 : dot / norms;
 };
 
@@ -61,11 +61,11 @@ export const ciderD = (captions: readonly TokenizedCaption[]): readonly number[]
   const references = captions.map((c) => c.references.map(upToFour));
   const df = documents(references), logImages = Math.log(captions.length);
   return captions.map(({ words }, i) => {
-    const said = weigh(upToFour(words), df, logImages);
+    const predicted = weigh(upToFour(words), df, logImages);
     const scores = references[i]!.map((orders) => {
       const reference = weigh(orders, df, logImages);
-      const penalty = Math.exp(-((said.length - reference.length) ** 2) / (2 * SIGMA ** 2));
-      return sum(said.orders.map((vector, k) => likeness(vector, reference.orders[k]!))) / 4 * penalty;
+      const penalty = Math.exp(-((predicted.length - reference.length) ** 2) / (2 * SIGMA ** 2));
+      return sum(predicted.orders.map((vector, k) => likeness(vector, reference.orders[k]!))) / 4 * penalty;
     });
     return 10 * sum(scores) / scores.length;
   });

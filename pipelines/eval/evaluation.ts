@@ -42,7 +42,7 @@ const credits = ({ credit }: Benchmark, answered: readonly Answered[]): readonly
 
 /** How answers are looked at. */
 export interface EvaluationOptions extends BootstrapOptions {
-  /** The sizes of objects that are told apart; COCO's if absent. */
+  /** The sizes of objects that are distinguished; COCO's if absent. */
   readonly sizes?: SizeScale;
 }
 

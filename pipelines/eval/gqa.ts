@@ -25,11 +25,11 @@ const countBy = (pairs: readonly (readonly [string, string])[]): Counts => {
 const distribution = (answered: readonly Answered<ExactRecord>[]): number => {
   const grouped = answered.filter(({ record }) => record.group !== undefined);
   const truth = countBy(grouped.map(({ record }) => [record.group!, record.answer]));
-  const said = countBy(grouped.map(({ record, answer }) => [record.group!, gqaAnswer(answer)]));
+  const predicted = countBy(grouped.map(({ record, answer }) => [record.group!, gqaAnswer(answer)]));
   const parts = [...truth].map(([group, answers]) => {
     const size = [...answers.values()].reduce((a, b) => a + b, 0);
     const chi = [...answers].reduce(
-      (sum, [text, expected]) => sum + ((said.get(group)?.get(text) ?? 0) - expected) ** 2 / expected,
+      (sum, [text, expected]) => sum + ((predicted.get(group)?.get(text) ?? 0) - expected) ** 2 / expected,
       0,
     );
     return { size, chi };

@@ -26,7 +26,7 @@ export const mmeCognition: readonly string[] = [
   "code_reasoning",
 ];
 
-/** Reads an answer: yes or no if one stands among its first four letters, yes looked for first; else neither. */
+/** Reads an answer: yes or no if one is among its first four letters, yes looked for first; else neither. */
 export const mmeAnswer = (answer: string): boolean | undefined => {
   const start = [...answer.toLowerCase()].slice(0, 4).join("");
   return start.includes("yes") ? true : start.includes("no") ? false : undefined;

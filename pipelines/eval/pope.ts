@@ -13,13 +13,13 @@ const named = (part: string, { n: _, yesRate, ...score }: YesNoScore): Readonly<
   );
 
 /** The score of answers that are read by {@link saysYes}. */
-export const scoreSaid = (answered: readonly Answered<YesNoRecord>[]): YesNoScore =>
-  scoreYesNo(answered.map(({ record, answer }) => ({ truth: record.answer, said: saysYes(answer) })));
+export const scorePredicted = (answered: readonly Answered<YesNoRecord>[]): YesNoScore =>
+  scoreYesNo(answered.map(({ record, answer }) => ({ truth: record.answer, predicted: saysYes(answer) })));
 
 /** Accuracy, precision, recall, F1 and yes-ratio of each split, and the means of F1 and accuracy over splits. */
 export const scorePope = (answered: readonly Answered<YesNoRecord>[]): ScoreReport => {
   const splits = [...groupBy(answered, ({ record }) => record.part)].map(([part, items]) =>
-    [part, scoreSaid(items)] as const
+    [part, scorePredicted(items)] as const
   );
   return {
     n: answered.length,

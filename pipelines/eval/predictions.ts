@@ -1,5 +1,5 @@
 /**
- * Predictions as an evaluation keeps them beside its scores, so that rules can be applied again: lines of JSON, first what
+ * Predictions as an evaluation keeps them alongside its scores, so that rules can be applied again: lines of JSON, first what
  * holds for all of them, then one for each question with the answers of the model and of its controls.
  */
 import * as E from "fp-ts/lib/Either.js";

@@ -19,7 +19,7 @@ export interface PresenceReport extends YesNoScore {
 }
 
 const score = (items: readonly PresenceItem[]): YesNoScore =>
-  scoreYesNo(items.map(({ truth, answer }) => ({ truth, said: saysYes(answer) })));
+  scoreYesNo(items.map(({ truth, answer }) => ({ truth, predicted: saysYes(answer) })));
 
 /** Scores answers to presence questions. */
 export const scorePresence = (items: readonly PresenceItem[]): PresenceReport => ({

@@ -37,22 +37,24 @@ export const boxText = ({ parse }: BoxReading): ReadAnswer<BoxRecord> => (_, ans
   O.match(() => "", (box: Box) => box.map((v) => v.toFixed(4)).join(" "))(parse(answer));
 
 /**
- * An answer beside the true box, both in pixels. A format has steps, so that the best that can be written lies beside the
+ * An answer alongside the true box, both in pixels. A format has steps, so that the best that can be written is alongside the
  * true box; an answer that says just that is taken to say the true box itself, in every format.
  */
 const pairOf =
   ({ parse, print }: BoxReading) =>
   ({ record: { box: truth, width, height }, answer }: Answered<BoxRecord>): BoxPair => {
-    const said = parse(answer), [x1, y1, x2, y2] = truth;
-    if (print !== undefined && O.isSome(said)) {
+    const predicted = parse(answer), [x1, y1, x2, y2] = truth;
+    if (print !== undefined && O.isSome(predicted)) {
       const best = parse(print([x1 / width, y1 / height, x2 / width, y2 / height]));
-      if (O.isSome(best) && best.value.every((v, i) => v === said.value[i])) {
-        return { truth, said: O.some(truth) };
+      if (O.isSome(best) && best.value.every((v, i) => v === predicted.value[i])) {
+        return { truth, predicted: O.some(truth) };
       }
     }
     return {
       truth,
-      said: O.map(([x1, y1, x2, y2]: Box): Box => [x1 * width, y1 * height, x2 * width, y2 * height])(said),
+      predicted: O.map(([x1, y1, x2, y2]: Box): Box => [x1 * width, y1 * height, x2 * width, y2 * height])(
+        predicted,
+      ),
     };
   };
 

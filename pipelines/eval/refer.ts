@@ -13,7 +13,7 @@ export interface ReferItem {
 
 const pairOf = (grid: number) => ({ truth, answer }: ReferItem): BoxPair => ({
   truth,
-  said: parseBox(answer, grid),
+  predicted: parseBox(answer, grid),
 });
 
 /** Intersection over union of one answer with the truth; 0 if it is no box. */

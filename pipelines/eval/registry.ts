@@ -131,11 +131,11 @@ const refCoco = (name: string, title: string, citation: string, boxes: BoxFormat
   });
 };
 
-const yes = (said: boolean): string => said ? "yes" : "no";
+const yes = (predicted: boolean): string => predicted ? "yes" : "no";
 
 const mmeText: ReadAnswer<YesNoRecord> = (_, answer) => {
-  const said = mmeAnswer(answer);
-  return said === undefined ? "" : yes(said);
+  const predicted = mmeAnswer(answer);
+  return predicted === undefined ? "" : yes(predicted);
 };
 
 const scoreAokVqaChoice = (answered: readonly Answered<ChoiceRecord>[]): ScoreReport => ({

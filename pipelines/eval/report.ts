@@ -1,4 +1,4 @@
-/** What a score says: named numbers. */
+/** Text of a score: named numbers. */
 import type { Answered, BenchmarkRecord } from "../records/records.ts";
 
 /** The numbers of one benchmark. */

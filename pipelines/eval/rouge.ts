@@ -21,10 +21,10 @@ const split = (words: readonly string[]): readonly string[] => words.length === 
 
 /** ROUGE-L of one caption, 0 to 1; the score of a corpus is the mean. Every caption must have a reference. */
 export const rougeL = ({ words, references }: TokenizedCaption): number => {
-  const said = split(words);
+  const predicted = split(words);
   const parts = references.map((reference) => {
-    const known = split(reference), common = commonLength(said, known);
-    return { precision: common / said.length, recall: common / known.length };
+    const known = split(reference), common = commonLength(predicted, known);
+    return { precision: common / predicted.length, recall: common / known.length };
   });
   const precision = Math.max(...parts.map((p) => p.precision));
   const recall = Math.max(...parts.map((p) => p.recall));

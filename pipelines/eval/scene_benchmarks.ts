@@ -4,7 +4,7 @@ import { pipe } from "fp-ts/lib/function.js";
 import * as O from "fp-ts/lib/Option.js";
 import { conceptNamed } from "../scenes/concepts.ts";
 import type { DataConfig } from "../scenes/config.ts";
-import { boxFormatOf } from "../scenes/questions/spoken.ts";
+import { boxFormatOf } from "../scenes/questions/box_format.ts";
 import type { BoxFormat } from "../text/boxes.ts";
 import type { QuestionKind } from "../scenes/tasks.ts";
 import { anlsCredit, anlsText } from "./anls.ts";
@@ -14,7 +14,7 @@ import { everyControl } from "./controls.ts";
 import { countRight, parseCount, scoreCount } from "./count.ts";
 import type { EvalError } from "./error.ts";
 import { exactAccuracy, exactText, scoreExact } from "./exact.ts";
-import { popeAccuracy, scorePope, scoreSaid } from "./pope.ts";
+import { popeAccuracy, scorePope, scorePredicted } from "./pope.ts";
 import type {
   Answered,
   BenchmarkRecord,
@@ -71,7 +71,7 @@ const captions = (name: QuestionKind, title: string): Benchmark =>
   });
 
 const judged = (answered: readonly Answered<YesNoRecord>[]): ScoreReport => {
-  const { n, yesRate, ...shares } = scoreSaid(answered);
+  const { n, yesRate, ...shares } = scorePredicted(answered);
   return { n, main: "accuracy", values: { ...shares, yes_ratio: yesRate } };
 };
 
@@ -127,7 +127,7 @@ export const sceneBenchmarks = (config: DataConfig): Readonly<Record<QuestionKin
 
 /** The scores of all kinds of questions, boxes being read in one format. */
 export const sceneBenchmarksWith = (
-  // without `print`: words of a grid stand for middles of cells, and are held against the true box
+  // without `print`: words of a grid represent middles of cells, and are held against the true box
   { parse }: Pick<BoxFormat, "parse">,
 ): Readonly<Record<QuestionKind, Benchmark>> => {
   return {

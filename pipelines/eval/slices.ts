@@ -5,7 +5,7 @@ import { type Credit, groupBy, ratio } from "./report.ts";
 
 /** The mean credit over some questions, with its interval; images are drawn, each with its questions. */
 export interface PartScore extends Interval {
-  /** What they have in common. */
+  /** Common parts of they. */
   readonly name: string;
   /** Number of questions. */
   readonly n: number;

@@ -13,10 +13,10 @@ export const scoreVizWiz = (answered: readonly Answered<OpenRecord>[]): ScoreRep
   const { n, main, values } = scoreVqa(vizWizRules)(answered);
   const judged = answered.map(({ record, answer }) => ({
     truth: record.answerType === "unanswerable",
-    said: saysUnanswerable(answer),
+    predicted: saysUnanswerable(answer),
   }));
-  const said = judged.filter((j) => j.said), truth = judged.filter((j) => j.truth);
-  const precision = share(said, (j) => j.truth), recall = share(truth, (j) => j.said);
+  const predicted = judged.filter((j) => j.predicted), truth = judged.filter((j) => j.truth);
+  const precision = share(predicted, (j) => j.truth), recall = share(truth, (j) => j.predicted);
   const base = ratio(truth.length, judged.length);
   return {
     n,

@@ -32,10 +32,10 @@ export interface VqaRules {
 export const vqaRules: VqaRules = {
   name: "vqa",
   compared: (prediction, people) => {
-    const said = flatten(prediction), given = people.map(flatten);
+    const predicted = flatten(prediction), given = people.map(flatten);
     return new Set(given).size > 1
-      ? { prediction: processed(said), people: given.map(processed) }
-      : { prediction: said, people: given };
+      ? { prediction: processed(predicted), people: given.map(processed) }
+      : { prediction: predicted, people: given };
   },
   leaveOneOut: true,
 };
@@ -69,10 +69,10 @@ export const aokVqaRules: VqaRules = {
  * answers gives 0; an empty prediction matches only an answer that is empty, or becomes so.
  */
 export const vqaAccuracy = (rules: VqaRules): Credit<OpenRecord> => (record, answer) => {
-  const { prediction: said, people } = rules.compared(answer, record.answers);
-  const matches = people.filter((text) => text === said).length;
+  const { prediction: predicted, people } = rules.compared(answer, record.answers);
+  const matches = people.filter((text) => text === predicted).length;
   if (!rules.leaveOneOut) return Math.min(1, matches / 3);
-  return mean(people.map((text) => Math.min(1, (matches - (text === said ? 1 : 0)) / 3)));
+  return mean(people.map((text) => Math.min(1, (matches - (text === predicted ? 1 : 0)) / 3)));
 };
 
 /** Overall accuracy, by `answer_type` and by question type. */

@@ -16,7 +16,7 @@ const withoutPoints = (text: string): string => {
 };
 
 /**
- * Removes a mark everywhere if the text has it beside a space, or has a comma between digits; else it becomes a space.
+ * Removes a mark everywhere if the text has it alongside a space, or has a comma between digits; else it becomes a space.
  * Points go unless a digit follows. Apostrophes and colons stay.
  */
 export const withoutMarks = (text: string): string => {

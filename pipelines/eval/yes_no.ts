@@ -1,10 +1,10 @@
 /** Scores of yes/no answers from their table of hits and misses; yes is the positive class. */
 import { ratio } from "./report.ts";
 
-/** One answer as it was read, beside the truth. */
+/** One answer as it was read, alongside the truth. */
 export interface Judged {
   /** Whether the answer means yes. */
-  readonly said: boolean;
+  readonly predicted: boolean;
   /** Whether yes is right. */
   readonly truth: boolean;
 }
@@ -37,8 +37,8 @@ export const saysYes = (answer: string): boolean =>
 
 /** Scores judged answers. */
 export const scoreYesNo = (judged: readonly Judged[]): YesNoScore => {
-  const number = (said: boolean, truth: boolean): number =>
-    judged.filter((j) => j.said === said && j.truth === truth).length;
+  const number = (predicted: boolean, truth: boolean): number =>
+    judged.filter((j) => j.predicted === predicted && j.truth === truth).length;
   const tp = number(true, true), fp = number(true, false), tn = number(false, false);
   const n = judged.length, precision = ratio(tp, tp + fp), recall = ratio(tp, n - fp - tn);
   return {

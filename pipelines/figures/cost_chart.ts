@@ -1,4 +1,4 @@
-/** Relative time over visual tokens: what was measured beside what was predicted. */
+/** Relative time over visual tokens: what was measured alongside what was predicted. */
 import * as Plot from "@observablehq/plot";
 import { frameSvg } from "./frame.ts";
 import { axisLabel, colourOf, type Figure, figureOf, lineLegend, plotSvg, strokeOf } from "./plot.ts";
@@ -9,19 +9,19 @@ export interface CostPoint {
   readonly tokens: number;
   /** Relative time. */
   readonly time: number;
-  /** Written beside a point that is of another kind than the others and not joined with them. */
+  /** Written alongside a point that is of another kind than the others and not joined with them. */
   readonly label?: string;
 }
 
 /** One series of costs. */
 export interface CostSeries {
-  /** What it is. */
+  /** Its kind. */
   readonly name: string;
   /** Visual tokens and relative time, in order of the tokens. */
   readonly points: readonly CostPoint[];
 }
 
-/** What to draw. */
+/** Contents of the figure. */
 export interface CostChart {
   /** Title. */
   readonly title: string;

@@ -3,7 +3,7 @@ import { escapeXml, FONT_STACK, textWidth } from "./font.ts";
 
 /** One entry of a legend. */
 export interface LegendEntry {
-  /** What it stands for. */
+  /** What it represents. */
   readonly name: string;
   /** Its colour. */
   readonly colour: string;
@@ -23,7 +23,7 @@ export interface Panel {
   readonly data?: unknown;
 }
 
-/** What stands in a frame. */
+/** What is in a frame. */
 export interface Frame {
   /** Title, in a line of its own. */
   readonly title: string;

@@ -17,7 +17,7 @@ export interface Ranging {
 
 /** One row. */
 export interface IntervalRow {
-  /** What it is called. */
+  /** Its name. */
   readonly label: string;
   /** Rows of a group share a colour. */
   readonly group: string;
@@ -25,7 +25,7 @@ export interface IntervalRow {
   readonly values: Readonly<Record<string, Ranging>>;
 }
 
-/** What to draw. */
+/** Contents of the figure. */
 export interface IntervalChart {
   /** Title. */
   readonly title: string;
@@ -46,7 +46,7 @@ export interface IntervalChart {
 const ROW = 24, LABEL = 12, TOP = 30, BOTTOM = 44;
 
 /** Narrowest range that an axis shows, in the unit of the values. */
-const LEAST = 1;
+const MINIMUM = 1;
 
 /** Draws values with interval bars; a dashed line is the reference row, or 0 where differences are drawn. */
 export const intervalChart = (chart: IntervalChart): Figure => {
@@ -77,7 +77,7 @@ export const intervalChart = (chart: IntervalChart): Figure => {
             ...points.flatMap(({ low, value, high }) => [low, value, high]),
             ...(mark === undefined ? [] : [mark]),
           ],
-          LEAST,
+          MINIMUM,
         )],
         label: null,
         grid: true,

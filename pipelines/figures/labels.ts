@@ -42,7 +42,7 @@ const candidates = ({ x, y, width, height }: Labelled): readonly Box[] => {
 };
 
 /**
- * Chooses a box for every label: the nearest place that lies in `bounds` and covers no obstacle and no earlier label,
+ * Chooses a box for every label: the nearest place that is in `bounds` and covers no obstacle and no earlier label,
  * or else the place that covers least.
  */
 export const placeLabels = (

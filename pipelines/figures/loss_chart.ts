@@ -117,9 +117,9 @@ export interface PanelData {
   readonly across: readonly [number, number];
   /** Lower and upper edge of the plot. */
   readonly down: readonly [number, number];
-  /** What the left and right edge stand for. */
+  /** What the left and right edge represent. */
   readonly x: readonly [number, number];
-  /** What the lower and upper edge stand for. */
+  /** What the lower and upper edge represent. */
   readonly y: readonly [number, number];
   /** Whether the y axis is logarithmic. */
   readonly log: boolean;

@@ -1,10 +1,10 @@
-/** A plan drawn: where tensors lie in scratch memory over the kernels of a run, and what the kernels work. */
+/** A plan drawn: where tensors are in scratch memory over the kernels of a run, and what the kernels work. */
 import * as Plot from "@observablehq/plot";
 import { bytesText, explain, flopsText, kernelCost, type Plan } from "@chain-of-sight/kernels";
 import { frameSvg } from "./frame.ts";
 import { axisLabel, type Figure, figureOf, palette, plotSvg } from "./plot.ts";
 
-/** What to draw. */
+/** Contents of the figure. */
 export interface PlanChart {
   /** Title. */
   readonly title: string;
@@ -117,7 +117,7 @@ export const planChart = ({ title, plan, width = 880 }: PlanChart): Figure => {
       bytesText(e.peakScratch)
     } of it alive at most`,
     legend: [
-      { name: "scratch, by the tensor that lies there", colour: COLOURS.scratch },
+      { name: "scratch, by the tensor that is there", colour: COLOURS.scratch },
       ...(blocks.some((b) => b.kind === "output") ? [{ name: "results", colour: COLOURS.output }] : []),
     ],
     panels: [{

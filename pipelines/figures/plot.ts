@@ -15,11 +15,11 @@ export interface Figure {
   readonly svg: string;
   /** PNG bytes on white, rendered when they are first asked for. */
   readonly png: Uint8Array;
-  /** What a notebook shows, by media type. */
+  /** Content of a notebook, by media type. */
   readonly [display]: () => Readonly<Record<string, string>>;
 }
 
-/** Okabe and Ito's colours, told apart with every common kind of colour blindness and in grey. */
+/** Okabe and Ito's colours, distinguished with every common kind of colour blindness and in grey. */
 export const palette: readonly string[] = [
   "#0072b2",
   "#d55e00",
@@ -31,7 +31,7 @@ export const palette: readonly string[] = [
   "#8a6d00",
 ];
 
-/** Dash patterns beside the colours, so that lines differ without colour too. */
+/** Dash patterns alongside the colours, so that lines differ without colour too. */
 export const dashes: readonly string[] = ["", "7 3", "2 3", "9 3 2 3", "12 4", "4 2", "1 4", "7 2 2 2 2 2"];
 
 /** The colour of the i-th arm. */

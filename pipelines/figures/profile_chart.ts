@@ -1,19 +1,19 @@
-/** A profile drawn: the time of every kernel, and how much of it its work needs at the device's ceilings. */
+/** A profile drawn: the time of every kernel, and how much of it its work needs at the device's peak rates. */
 import * as Plot from "@observablehq/plot";
-import { bytesText, type Ceilings, flopsText, type Profiled } from "@chain-of-sight/kernels";
+import { bytesText, flopsText, type Profiled, type Roofline } from "@chain-of-sight/kernels";
 import { textWidth } from "./font.ts";
 import { frameSvg } from "./frame.ts";
 import { axisLabel, type Figure, figureOf, palette, plotSvg } from "./plot.ts";
 
-/** What to draw. */
+/** Contents of the figure. */
 export interface ProfileChart {
   /** Title. */
   readonly title: string;
   /** The profile, as `against` gives it. */
   readonly profile: readonly Profiled[];
-  /** What the device reaches. */
-  readonly ceilings: Ceilings;
-  /** Most kernels drawn, 16 if absent; the others are one bar. */
+  /** Achieved rates of the device. */
+  readonly roofline: Roofline;
+  /** Maximum number of kernels drawn, 16 if absent; the others are one bar. */
   readonly most?: number;
   /** Width of the bars' area in pixels, 520 if absent. */
   readonly width?: number;
@@ -27,14 +27,14 @@ interface Bar {
 }
 
 const BOUNDS = [
-  { name: "needed: arithmetic at its ceiling", bound: "arithmetic", colour: palette[0]! },
-  { name: "needed: memory at its ceiling", bound: "memory", colour: palette[2]! },
+  { name: "needed: arithmetic at its peak rate", bound: "arithmetic", colour: palette[0]! },
+  { name: "needed: memory at its peak rate", bound: "memory", colour: palette[2]! },
   { name: "needed: several kernels", bound: "several", colour: palette[6]! },
 ] as const;
-const LOST = "#d9d9d9", ROW = 22, LABEL = 11, MOST_LABEL = 56;
+const LOST = "#d9d9d9", ROW = 22, LABEL = 11, MAX_LABEL = 56;
 
 const shortened = (label: string): string =>
-  label.length <= MOST_LABEL ? label : `${label.slice(0, MOST_LABEL - 1)}…`;
+  label.length <= MAX_LABEL ? label : `${label.slice(0, MAX_LABEL - 1)}…`;
 
 const barsOf = (profile: readonly Profiled[], most: number): readonly Bar[] => {
   const shown = profile.slice(0, most), rest = profile.slice(most);
@@ -54,7 +54,7 @@ const barsOf = (profile: readonly Profiled[], most: number): readonly Bar[] => {
 };
 
 /** Draws a profile: a bar for each kernel, coloured as far as its work needs it, grey where time could be won. */
-export const profileChart = ({ title, profile, ceilings, most = 16, width = 520 }: ProfileChart): Figure => {
+export const profileChart = ({ title, profile, roofline, most = 16, width = 520 }: ProfileChart): Figure => {
   const bars = barsOf(profile, most), labels = bars.map((b) => b.label);
   const marginLeft = Math.max(40, ...labels.map((l) => textWidth(l, LABEL))) + 14;
   const height = ROW * Math.max(1, bars.length) + 56;
@@ -92,8 +92,8 @@ export const profileChart = ({ title, profile, ceilings, most = 16, width = 520 
   const total = profile.reduce((n, p) => n + p.seconds, 0) * 1000;
   return figureOf(frameSvg({
     title,
-    subtitle: `${total.toFixed(2)} ms in kernels; ceilings ${flopsText(ceilings.flops)}/s and ${
-      bytesText(ceilings.bytes)
+    subtitle: `${total.toFixed(2)} ms in kernels; peak rates ${flopsText(roofline.flops)}/s and ${
+      bytesText(roofline.bytes)
     }/s; % of the time that the work needs`,
     legend: [...used, { name: "to win", colour: LOST }],
     panels: [{ svg, width: marginLeft + width, height }],

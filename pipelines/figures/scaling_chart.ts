@@ -9,7 +9,7 @@ import { axisLabel, colourOf, type Figure, figureOf, lineLegend, plotSvg, stroke
 export interface ScalingPoint {
   /** How it grew; points of a group are joined. */
   readonly group: string;
-  /** What grew, written beside the point; empty for nothing. */
+  /** What grew, written alongside the point; empty for nothing. */
   readonly mark: string;
   /** Visual tokens in fine-tuning. */
   readonly tokens: number;
@@ -17,7 +17,7 @@ export interface ScalingPoint {
   readonly values: Readonly<Record<string, Ranging>>;
 }
 
-/** What to draw. */
+/** Contents of the figure. */
 export interface ScalingChart {
   /** Title. */
   readonly title: string;
@@ -34,14 +34,14 @@ export interface ScalingChart {
 }
 
 /** Narrowest range that an axis shows, in the unit of the scores. */
-const LEAST = 1;
+const MINIMUM = 1;
 
 /** Draws scores with interval bars over visual tokens, on a scale of powers; groups stand a little aside of each other. */
 export const scalingChart = (chart: ScalingChart): Figure => {
   const { points, metrics } = chart, width = chart.width ?? 300, height = 300;
   const groups = [...new Set(points.map(({ group }) => group))];
   const ticks = [...new Set(points.map(({ tokens }) => tokens))].toSorted((a, b) => a - b);
-  // labels of counts that lie close on the scale would cover each other
+  // labels of counts that are close on the scale would cover each other
   const spaced = ticks.filter((t, i) => i === 0 || t >= 1.35 * ticks[i - 1]!);
   const panels = metrics.map(({ name, label }, i): Panel => {
     const drawn = points.flatMap((point) => {
@@ -61,7 +61,7 @@ export const scalingChart = (chart: ScalingChart): Figure => {
       y: {
         label: null,
         grid: true,
-        domain: [...paddedDomain(drawn.flatMap(({ low, high }) => [low, high]), LEAST, 0.14)],
+        domain: [...paddedDomain(drawn.flatMap(({ low, high }) => [low, high]), MINIMUM, 0.14)],
       },
       marks: [
         Plot.frame({ stroke: "#bbb" }),

@@ -77,7 +77,7 @@ const marksOf = (
   arm: number,
   arms: number,
 ): readonly Plot.Markish[] => {
-  // Models stand beside each other at each size, so that their intervals can be told apart.
+  // Models accompany each other at each size, so that their intervals can be distinguished.
   const shift = arms < 2 ? 0 : (arm / (arms - 1) - 0.5) * 0.36;
   const points = line.points.map((p): Placed => ({ ...p, x: sizes.indexOf(p.name) + shift }));
   const stroke = colourOf(arm);

@@ -9,7 +9,7 @@ import { axisLabel, colourOf, type Figure, figureOf, plotSvg } from "./plot.ts";
 
 /** One arm. */
 export interface TimeScorePoint {
-  /** Its name, written beside the point. */
+  /** Its name, written alongside the point. */
   readonly label: string;
   /** Pre-training time relative to the baseline's, which is 1. */
   readonly time: number;
@@ -47,7 +47,7 @@ const MARGIN = { left: 62, right: 22, top: 14, bottom: 48 };
 const SIZE = 12;
 
 /** Narrowest range of the y axis, in the unit of the scores. */
-const LEAST = 1;
+const MINIMUM = 1;
 
 const scale =
   (domain: readonly [number, number], range: readonly [number, number]) => (value: number): number =>
@@ -75,7 +75,7 @@ export const timeScoreChart = (chart: TimeScoreChart): Figure => {
   const groups = [...new Set(points.map((p) => p.group ?? p.label))];
   const slots = slotsOf(groups);
   const colour = (p: TimeScorePoint): string => colourOf(slots[groups.indexOf(p.group ?? p.label)]!);
-  const yDomain = paddedDomain(points.flatMap((p) => [p.low, p.score, p.high]), LEAST, 0.1, chart.yRange);
+  const yDomain = paddedDomain(points.flatMap((p) => [p.low, p.score, p.high]), MINIMUM, 0.1, chart.yRange);
   const xDomain = [0, Math.max(1, ...points.map((p) => p.time).filter(Number.isFinite)) * 1.08] as const;
   const xRange = [MARGIN.left, width - MARGIN.right] as const;
   const yRange = [height - MARGIN.bottom, MARGIN.top] as const;

@@ -1,12 +1,12 @@
 /**
  * Bytes as text and as JSON as it is found: Python writes NaN and Infinity, and whole numbers of any length. Such numbers are read
  * as they are written, and refused by the codec of the field that reads them; a field that nobody reads may hold anything. Of
- * keys that stand twice the last counts, as in Python. Values that nest, or hold, far more than any record does are
+ * keys that occur twice the last counts, as in Python. Values that nest, or hold, far more than any record does are
  * refused before they take memory.
  */
 import type { Refusal } from "../base/bridge.ts";
 
-/** Most levels of a value; Python's reader ends at about a thousand. */
+/** Maximum number of levels of a value; Python's reader ends at about a thousand. */
 const DEPTH = 512;
 /** Most values in one: each takes tens of bytes. */
 const VALUES = 2 ** 20;

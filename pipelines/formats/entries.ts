@@ -88,8 +88,8 @@ export const jsonListOrLines: Opener = async function* (source, role): AsyncGene
   yield* jsonLines(source, role);
 };
 
-/** Most columns of a table. */
-const MOST_COLUMNS = 1000;
+/** Maximum number of columns of a table. */
+const MAX_COLUMNS = 1000;
 
 /**
  * Opens tables with tabs between fields and names in the first row; the values are objects of texts. A row with more or
@@ -103,11 +103,11 @@ export const table: Opener = async function* (source, role): AsyncGenerator<read
       const text = textOf(piece.bytes);
       if (names === undefined) {
         if ("fault" in text) throw brokenFile(source.name, `names of columns: ${text.fault.got}`, "text");
-        names = fieldsOf(text.value, MOST_COLUMNS);
-        if (names.length > MOST_COLUMNS) {
+        names = fieldsOf(text.value, MAX_COLUMNS);
+        if (names.length > MAX_COLUMNS) {
           throw brokenFile(
             source.name,
-            `more than ${MOST_COLUMNS} columns`,
+            `more than ${MAX_COLUMNS} columns`,
             "a table with tabs between fields",
           );
         }

@@ -3,7 +3,7 @@ import type { Refusal } from "../base/bridge.ts";
 import { TaggedFault } from "../base/fault.ts";
 import type { FileSource } from "./source.ts";
 
-/** Where an entry stands. */
+/** Where an entry is. */
 export interface Place {
   /** The file. */
   readonly file: string;
@@ -27,7 +27,7 @@ export class FormatError extends TaggedFault("FormatError")<{
 export interface Entry extends Place {
   /** Which of the format's files it comes from, by {@link FileRole.name}. */
   readonly role: string;
-  /** The list of the file in which it stands, such as `annotations`; "" if there is only one. */
+  /** The list of the file in which it is, such as `annotations`; "" if there is only one. */
   readonly section: string;
   /** Its place in that list, from 0. */
   readonly index: number;
@@ -47,7 +47,7 @@ export interface Taken<R> {
   readonly verdict: "taken";
   /** The entry. */
   readonly place: Place;
-  /** What it gave. */
+  /** Its result. */
   readonly records: readonly R[];
   /** The split that the file puts it in. */
   readonly split?: string;
@@ -75,7 +75,7 @@ export interface Refused {
   readonly fields: readonly Refusal[];
 }
 
-/** What became of one entry. */
+/** Result of one entry. */
 export type Verdict<R> = Taken<R> | LeftOut | Refused;
 
 /** Turns entries into verdicts. It may keep entries back until those that complete them have come, or the end. */
@@ -88,7 +88,7 @@ export interface Machine<R> {
 
 /** One of the files of a format. */
 export interface FileRole {
-  /** What it holds, such as `questions`. */
+  /** Its contents, such as `questions`. */
   readonly name: string;
   /** The format can be read without it. */
   readonly optional?: boolean;
@@ -117,11 +117,11 @@ export interface Format<R> {
 /** Fields that a message names before it counts the others. */
 const NAMED = 6;
 
-/** Where an entry stands, in words: `val.json, data[1] at byte 74`. */
+/** Where an entry is, in words: `val.json, data[1] at byte 74`. */
 const placeText = ({ file, record, at }: Place): string =>
   `${file}, ${record}${at === undefined ? "" : ` at byte ${at}`}`;
 
-/** What is wrong with an entry, and where, as a line of a report. */
+/** The fault of an entry, and where, as a line of a report. */
 export const refusalText = ({ place, fields }: Refused): string =>
   `${placeText(place)}: ${
     fields.slice(0, NAMED).map(({ path, got, expected }) => `${path}: got ${got}, expected ${expected}`).join(
@@ -145,7 +145,7 @@ export const errorOf = (format: string, { place, fields }: Refused): FormatError
   });
 };
 
-/** The error of a file whose structure breaks, so that what follows cannot be told apart. */
+/** The error of a file whose structure breaks, so that what follows cannot be distinguished. */
 export const brokenFile = (
   file: string,
   got: string,

@@ -1,4 +1,4 @@
-/** Machines that put together what lies apart: a question and its answers, an image and its captions. */
+/** Machines that put together what is apart: a question and its answers, an image and its captions. */
 import * as E from "fp-ts/lib/Either.js";
 import type * as t from "io-ts";
 import type { Entry, Machine, Verdict } from "./format.ts";
@@ -44,7 +44,7 @@ export const pairs = <A, B, R>(
     if (E.isLeft(value)) return [value.left];
     const own = { entry, value: value.right }, name = key(own.value, entry), partner = others.get(name);
     if (met.has(name) || mine.has(name)) {
-      return [refused(entry, field(keyField, name, "a value that stands only once"))];
+      return [refused(entry, field(keyField, name, "a value that is only once"))];
     }
     if (partner === undefined) {
       mine.set(name, own);
@@ -89,7 +89,7 @@ export const groups = <A, B, R>(
         if (E.isLeft(value)) return [value.left];
         const key = head.key(value.right, entry);
         if (heads.has(key)) {
-          return [refused(entry, field(head.keyField, key, "a value that stands only once"))];
+          return [refused(entry, field(head.keyField, key, "a value that is only once"))];
         }
         heads.set(key, { entry, value: value.right });
         return [];

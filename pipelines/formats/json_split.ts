@@ -38,8 +38,8 @@ export interface JsonSplitter {
   readonly end: () => void;
 }
 
-/** Most bytes of one value, and of a member that is passed over if it is to be checked. */
-const MOST = 1 << 26, MOST_CHECKED = 1 << 20;
+/** Maximum number of bytes of one value, and of a member that is passed over if it is to be checked. */
+const LIMIT = 1 << 26, MAX_CHECKED = 1 << 20;
 
 const enum At {
   Start,
@@ -189,11 +189,13 @@ export const jsonSplitter = (file: string, layout: JsonLayout): JsonSplitter => 
   };
   const keep = (chunk: Uint8Array, from: number, to: number): void => {
     held += to - from;
-    if (state === At.InValue && !kept && held > MOST_CHECKED) {
+    if (state === At.InValue && !kept && held > MAX_CHECKED) {
       parts = [];
       return;
     }
-    if (held > MOST) throw brokenFile(file, `a value of more than ${MOST} bytes at byte ${start}`, "records");
+    if (held > LIMIT) {
+      throw brokenFile(file, `a value of more than ${LIMIT} bytes at byte ${start}`, "records");
+    }
     parts.push(chunk.slice(from, to));
   };
   const closeKey = (): void => {
@@ -209,7 +211,7 @@ export const jsonSplitter = (file: string, layout: JsonLayout): JsonSplitter => 
     if (kept) {
       const named = key === undefined ? {} : { key };
       out.push({ section: top.section, index: top.count, ...named, at: start, bytes: joined(parts) });
-    } else if (held <= MOST_CHECKED && "fault" in jsonOf(joined(parts))) {
+    } else if (held <= MAX_CHECKED && "fault" in jsonOf(joined(parts))) {
       throw brokenFile(file, `${JSON.stringify(key)} at byte ${start}, which is not JSON`, "JSON");
     }
     top.count++;

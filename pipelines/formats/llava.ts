@@ -16,8 +16,8 @@ const roles = {
   assistant: "assistant",
 } as const;
 
-/** Most messages of a conversation; those of published mixtures have some dozens. */
-const MOST_MESSAGES = 4096;
+/** Maximum number of messages of a conversation; those of published mixtures have some dozens. */
+const MAX_MESSAGES = 4096;
 
 const names = t.readonlyArray(wordsCodec());
 
@@ -26,8 +26,8 @@ const Conversation = t.intersection([
     id: idCodec(),
     conversations: t.refinement(
       t.readonlyArray(t.type({ from: t.keyof(roles), value: textCodec() })),
-      ({ length }) => length <= MOST_MESSAGES,
-      `at most ${MOST_MESSAGES} messages`,
+      ({ length }) => length <= MAX_MESSAGES,
+      `at most ${MAX_MESSAGES} messages`,
     ),
   }),
   // lists under either name, as LLaVA-NeXT-Interleave and others have them

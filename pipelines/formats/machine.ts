@@ -59,7 +59,7 @@ export const decoded = <A>(
   return E.isRight(value) ? value : E.left(refused(entry, ...refusalsIn(codec as t.Mixed, entry.value)));
 };
 
-/** The machine of formats whose entries stand alone. */
+/** The machine of formats whose entries are alone. */
 export const each = <A, R>(
   codec: t.Type<A, unknown, unknown>,
   judge: (value: A, entry: Entry) => Verdict<R>,

@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope";
 import * as t from "io-ts";
 import { openPool, type Requesting } from "../threads/pool.ts";
 import { imageKinds, kindOf } from "../images/image_kind.ts";
-import { MOST_ENCODED } from "../images/image_files.ts";
+import { MAX_ENCODED } from "../images/image_files.ts";
 import { idCodec, wordsCodec } from "../base/codecs.ts";
 import { brokenFile, type Entry, type Format, type FormatError } from "./format.ts";
 import { each, field, refused, taken } from "./machine.ts";
@@ -16,8 +16,8 @@ import type { TableAnswer, TableRequest } from "./parquet/worker.ts";
 import type { FileSource } from "./source.ts";
 import type { PairRecord } from "./training.ts";
 
-/** Most bytes of a footer, which is parsed at once. */
-const MOST_FOOTER = 2 ** 25;
+/** Maximum number of bytes of a footer, which is parsed at once. */
+const MAX_FOOTER = 2 ** 25;
 /** Entries that are handed on together. */
 const BATCH = 1024;
 /** The mark at both ends of a table, and at the end of one whose footer is encrypted. */
@@ -40,7 +40,7 @@ const tables = ((): () => Tables => {
 })();
 
 /** Seconds that decoding may take, however slow the machine: bytes are decoded at some hundred megabytes a second. */
-const patience = (bytes: number): number => 60 + bytes / 1e6;
+const timeoutSeconds = (bytes: number): number => 60 + bytes / 1e6;
 
 const answered = async <K extends TableAnswer["kind"]>(
   source: FileSource,
@@ -48,7 +48,7 @@ const answered = async <K extends TableAnswer["kind"]>(
   request: Extract<TableRequest, { readonly kind: K }>,
   bytes: number,
 ): Promise<Extract<TableAnswer, { readonly kind: K }>> => {
-  const seconds = patience(bytes);
+  const seconds = timeoutSeconds(bytes);
   const given = await Effect.runPromise(
     tables()(request).pipe(
       Effect.timeoutOrElse({
@@ -77,9 +77,9 @@ const planOf = async (source: FileSource): Promise<readonly GroupPlan[]> => {
   if (mark !== MARK) throw notTable(`a file that ends with ${JSON.stringify(mark)} instead of ${MARK}`);
   const length = new DataView(tail.buffer, tail.byteOffset).getUint32(0, true);
   if (length > size - TAIL) throw notTable(`a footer of ${length} bytes in a file of ${size}`);
-  if (length > MOST_FOOTER) {
+  if (length > MAX_FOOTER) {
     const hint = "write the table again in fewer groups, or as several files";
-    throw brokenFile(name, `a footer of ${length} bytes`, `at most ${MOST_FOOTER}`, hint);
+    throw brokenFile(name, `a footer of ${length} bytes`, `at most ${MAX_FOOTER}`, hint);
   }
   const footer = await source.slice(size - TAIL - length, size);
   return (await answered(source, "", { kind: "plan", footer, size }, length)).groups;
@@ -135,8 +135,8 @@ const ImageBytes = new t.Type<ImageBytes, unknown, unknown>(
     if (!isBytes(bytes) || bytes.length === 0) {
       return t.failure(u === null || u === undefined ? u : "no bytes", context);
     }
-    return bytes.length > MOST_ENCODED
-      ? t.failure(`${bytes.length} bytes`, context, `an image of at most ${MOST_ENCODED} bytes`)
+    return bytes.length > MAX_ENCODED
+      ? t.failure(`${bytes.length} bytes`, context, `an image of at most ${MAX_ENCODED} bytes`)
       : t.success({ bytes, path });
   },
   (p) => p,

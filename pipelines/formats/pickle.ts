@@ -6,9 +6,9 @@
 
 /** Why bytes are no pickle of plain data. Readers turn it into the error of their file. */
 export class PickleFault extends Error {
-  /** What stands at which byte, and what should. */
+  /** What is at which byte, and what should. */
   constructor(
-    /** What stands there. */
+    /** What exists. */
     readonly got: string,
     /** What should. */
     readonly wanted: string,
@@ -264,7 +264,7 @@ const active: Readonly<Record<string, string>> = {
 
 /**
  * The value of a pickle of plain data. Texts of Python 2 are read as Latin-1.
- * @throws {PickleFault} for anything else, with the byte where it stands.
+ * @throws {PickleFault} for anything else, with the byte where it is.
  */
 export const unpickle = (bytes: Uint8Array): Pickled => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

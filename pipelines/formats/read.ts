@@ -31,7 +31,7 @@ export interface ReadOptions {
   readonly split?: string;
 }
 
-/** What became of the entries of some files. */
+/** Result of the entries of some files. */
 export interface ReadReport {
   /** Entries in the files: always `taken + refused +` the sum of `leftOut`. */
   readonly entries: number;
@@ -145,7 +145,7 @@ const judge = <R extends AnyRecord>(format: Format<R>, split: string | undefined
     const keys = verdict.records.map((r) => `${"part" in r ? r.part ?? "" : ""}\n${r.id}`);
     const twice = keys.findIndex((key, i) => seen.has(key) || keys.indexOf(key) !== i);
     if (twice >= 0) {
-      return refused(verdict.place, field("(id)", verdict.records[twice]!.id, "an id that stands only once"));
+      return refused(verdict.place, field("(id)", verdict.records[twice]!.id, "an id that is only once"));
     }
     keys.forEach((key) => seen.add(key));
     return verdict;

@@ -9,13 +9,13 @@ import { decoded, each, field, refused, taken } from "./machine.ts";
 import { PickleFault, plainValue, unpickle } from "./pickle.ts";
 import { type FileSource, wholeFile } from "./source.ts";
 
-/** Most bytes of a pickle, which is read whole; the largest of the official ones has 40 MB. */
-const MOST = 1 << 28;
+/** Maximum number of bytes of a pickle, which is read whole; the largest of the official ones has 40 MB. */
+const LIMIT = 1 << 28;
 /** Most values of one expression. */
 const PARTS = 10_000;
 
 async function* pickledRefs(source: FileSource, role: string): AsyncGenerator<readonly Entry[]> {
-  const bytes = await wholeFile(source, MOST);
+  const bytes = await wholeFile(source, LIMIT);
   let list;
   try {
     list = unpickle(bytes);
@@ -69,7 +69,7 @@ const machine = (): Machine<BoxRecord> => {
     const got = decoded(codec, entry);
     if (E.isLeft(got)) return got.left;
     if (map.has(got.right.id)) {
-      return refused(entry, field("id", got.right.id, "a value that stands only once"));
+      return refused(entry, field("id", got.right.id, "a value that is only once"));
     }
     map.set(got.right.id, value(got.right));
     return taken(entry, []);

@@ -22,8 +22,8 @@ export interface TextSplitter {
   readonly end: () => readonly TextPiece[];
 }
 
-/** Most bytes of one line or row. */
-const MOST = 1 << 26;
+/** Maximum number of bytes of one line or row. */
+const LIMIT = 1 << 26;
 const NEWLINE = 10, RETURN = 13, QUOTE = 34, TAB = 9;
 
 /**
@@ -44,7 +44,7 @@ export const textSplitter = (file: string, quoted = false): TextSplitter => {
   };
   const keep = (part: Uint8Array): void => {
     held += part.length;
-    if (held > MOST) throw brokenFile(file, `a line of more than ${MOST} bytes at byte ${start}`, "lines");
+    if (held > LIMIT) throw brokenFile(file, `a line of more than ${LIMIT} bytes at byte ${start}`, "lines");
     if (part.length > 0) parts.push(part);
   };
   return {

@@ -7,7 +7,7 @@ import tar from "tar-stream";
 import { nullable, wordsCodec } from "../base/codecs.ts";
 import { joined } from "../base/file_bytes.ts";
 import { imageKinds, kindOf } from "../images/image_kind.ts";
-import { MOST_ENCODED } from "../images/image_files.ts";
+import { MAX_ENCODED } from "../images/image_files.ts";
 import { jsonOf, textOf } from "./decoding.ts";
 import { brokenFile, type Entry, type Format, FormatError, type Machine } from "./format.ts";
 import { each, field, leftOut, refused, taken } from "./machine.ts";
@@ -27,7 +27,7 @@ interface Member {
 }
 
 /** The most bytes that are kept of a member by name; 0 for members that are passed over. */
-type MostBytes = (name: string) => number;
+type MaxBytes = (name: string) => number;
 
 const compressions: readonly (readonly [sign: string, name: string])[] = [
   ["PK\x03\x04", "a ZIP archive"],
@@ -60,7 +60,7 @@ const linkTypes: readonly (string | null | undefined)[] = ["link", "symlink"];
 const reasonOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause);
 
 /** The members of an archive that are files or links. Throws a `FormatError` that names the last whole member. */
-async function* membersOf(source: FileSource, keeping: MostBytes): AsyncGenerator<Member> {
+async function* membersOf(source: FileSource, keeping: MaxBytes): AsyncGenerator<Member> {
   const archive = tar.extract(), bytes = Readable.from(source.chunks());
   // errors of any part end the iteration below
   const fed = (await isGzip(source) ? pipeline(bytes, createGunzip(), archive) : pipeline(bytes, archive))
@@ -88,9 +88,9 @@ async function* membersOf(source: FileSource, keeping: MostBytes): AsyncGenerato
   }
 }
 
-/** Most bytes of a text or a JSON member. */
+/** Maximum number of bytes of a text or a JSON member. */
 const MOST_TEXT = 2 ** 22;
-/** Most bytes of samples whose members do not stand together, which wait for the rest; a sample counts for 1 kB more. */
+/** Maximum number of bytes of samples whose members do not stand together, which wait for the rest; a sample counts for 1 kB more. */
 const MOST_WAITING = 2 ** 29;
 /** Endings of images; what an image is, its bytes decide. */
 const images: readonly string[] = [
@@ -114,7 +114,7 @@ const keeping = (name: string): number => {
   return isHidden(name)
     ? 0
     : images.includes(ending)
-    ? MOST_ENCODED
+    ? MAX_ENCODED
     : ["txt", "json"].includes(ending)
     ? MOST_TEXT
     : 0;

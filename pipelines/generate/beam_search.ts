@@ -1,5 +1,5 @@
 /**
- * Beam search on a device. The device computes the likeliest continuations of every beam and moves caches to the
+ * Beam search on a device. The device computes the most likely continuations of every beam and moves caches to the
  * beams that go on; which those are is decided by {@link extend} on the host, from `2 w` numbers a beam. So every
  * token waits for the device once.
  * Shapes: b rows, which are w beams of every request, v vocabulary, k candidates.
@@ -7,7 +7,7 @@
 import {
   argmax,
   concat,
-  type Decoded,
+  type DecodeOutput,
   decodeStep,
   equal,
   gather,
@@ -31,19 +31,19 @@ import type * as Scope from "effect/Scope";
 import { type Beams, type Candidate, extend, noBeams, winner } from "./beams.ts";
 import { uploadLazies } from "../weights/lazy.ts";
 import { GenerateError } from "./fault.ts";
-import { type GenerationError, loadBoth, promptRows, refusal, type WriteRequest } from "./generator.ts";
+import { type GenerateRequest, type GenerationError, loadBoth, promptRows, refusal } from "./generator.ts";
 import {
+  cachePlaceholders,
+  type CausalLM,
   describePrefix,
   droppedOf,
-  heldCaches,
-  heldParams,
-  type Marks,
-  type Room,
-  type Writer,
+  type GenerationLimits,
+  parameterPlaceholders,
+  type SpecialTokens,
 } from "./programs.ts";
 
 /** What of a request a search reads. */
-export type SearchRequest = Pick<WriteRequest, "prompts" | "given" | "limit">;
+export type SearchRequest = Pick<GenerateRequest, "prompts" | "given" | "limit">;
 
 /**
  * The tokens of the best text of every prompt, ends left out.
@@ -66,25 +66,26 @@ const repeated = (array: NdArray, rows: number, times: number): NdArray => {
 
 const NOTHING = -3e38;
 
-/** The k likeliest tokens of every row and the logarithms of their probabilities, each `[b, k]`. */
-export const likeliest = (k: number): (logits_bv: Tensor) => readonly [Tensor, Tensor] => (logits_bv) => {
-  const [b, v] = logits_bv.shape as [number, number];
-  const found: (readonly [Tensor, Tensor])[] = [];
-  Array.from({ length: k }).reduce<Tensor>((left_bv) => {
-    const id_b1 = argmax(-1, true)(left_bv);
-    found.push([id_b1, max({ axes: [-1], keep: true })(left_bv)]);
-    return select(equal(iota([b, v], 1), id_b1), NOTHING, left_bv);
-  }, logSoftmax()(logits_bv));
-  return [concat(found.map(([id]) => id), 1), concat(found.map(([, p]) => p), 1)];
-};
+/** The k most likely tokens of every row and the logarithms of their probabilities, each `[b, k]`. */
+export const topLogProbabilities =
+  (k: number): (logits_bv: Tensor) => readonly [Tensor, Tensor] => (logits_bv) => {
+    const [b, v] = logits_bv.shape as [number, number];
+    const found: (readonly [Tensor, Tensor])[] = [];
+    Array.from({ length: k }).reduce<Tensor>((left_bv) => {
+      const id_b1 = argmax(-1, true)(left_bv);
+      found.push([id_b1, max({ axes: [-1], keep: true })(left_bv)]);
+      return select(equal(iota([b, v], 1), id_b1), NOTHING, left_bv);
+    }, logSoftmax()(logits_bv));
+    return [concat(found.map(([id]) => id), 1), concat(found.map(([, p]) => p), 1)];
+  };
 
 const sourceOf = (
-  { logits_bv, cache }: Decoded,
+  { logits_bv, cache }: DecodeOutput,
   name: "prefix" | "tail",
   k: number,
   inputs: readonly Tensor[],
 ): Source => {
-  const [ids, logProbabilities] = likeliest(k)(logits_bv);
+  const [ids, logProbabilities] = topLogProbabilities(k)(logits_bv);
   const kept = Object.fromEntries(
     Object.entries(tensors.flatten(cache as unknown as Tree<Tensor>))
       .map(([path, t]) => [`cache.${name}.${path}`, t]),
@@ -96,42 +97,42 @@ const sourceOf = (
   };
 };
 
-const prefixSource = (writer: Writer, room: Room, k: number): Source => {
-  const { decoded } = describePrefix(writer, room);
+const prefixSource = (causalLM: CausalLM, limits: GenerationLimits, k: number): Source => {
+  const { decoded } = describePrefix(causalLM, limits);
   return sourceOf(
     decoded,
     "prefix",
     k,
-    tensors.leaves(heldCaches(writer, room).prefix as unknown as Tree<Tensor>),
+    tensors.leaves(cachePlaceholders(causalLM, limits).prefix as unknown as Tree<Tensor>),
   );
 };
 
-const nextSource = (writer: Writer, room: Room, k: number): Source => {
-  const { llama } = heldParams(writer);
-  const row = (name: string) => input(`beam.${name}`, [room.rows], "i32");
-  // a row of a cache lies flat, so that moving it is one gather
+const nextSource = (causalLM: CausalLM, limits: GenerationLimits, k: number): Source => {
+  const { llama } = parameterPlaceholders(causalLM);
+  const row = (name: string) => input(`beam.${name}`, [limits.rows], "i32");
+  // a row of a cache is flat, so that moving it is one gather
   const moved = (t: Tensor): Tensor => {
     const [rows, ...rest] = t.shape as [number, ...number[]];
     const flat = reshape([rows, rest.reduce((a, n) => a * n, 1)])(t);
     return reshape(t.shape)(gather(flat)(row("parents")));
   };
   // beams of a request have one prefix: only what was written since differs
-  const { prefix, tail } = heldCaches(writer, room), start = row("start");
+  const { prefix, tail } = cachePlaceholders(causalLM, limits), start = row("start");
   const past = {
     prefix,
     start,
-    ...droppedOf(writer),
+    ...droppedOf(causalLM),
     tail: tail.map(({ key, value }) => ({ key: moved(key), value: moved(value) })),
   };
-  const next = decodeStep(writer.decoder)(llama, llamaEmbed(llama, row("next")), row("at"), past);
+  const next = decodeStep(causalLM.decoder)(llama, llamaEmbed(llama, row("next")), row("at"), past);
   return sourceOf(next, "tail", k, []);
 };
 
-/** Puts a model on the device for searches with `beams` beams; `room.rows` counts requests. */
+/** Puts a model on the device for searches with `beams` beams; `limits.rows` counts requests. */
 export const openSearch = (
-  writer: Writer,
-  room: Room,
-  marks: Marks,
+  causalLM: CausalLM,
+  limits: GenerationLimits,
+  specialTokens: SpecialTokens,
   beams: number,
 ): Effect.Effect<Search, GenerationError, Device | Scope.Scope> =>
   Effect.gen(function* () {
@@ -145,25 +146,25 @@ export const openSearch = (
         }),
       );
     }
-    const k = 2 * beams, rows = room.rows * beams;
-    const wide: Room = { ...room, rows };
+    const k = 2 * beams, rows = limits.rows * beams;
+    const wide: GenerationLimits = { ...limits, rows };
     const { prefix, step } = yield* loadBoth(
-      () => prefixSource(writer, wide, k),
-      () => nextSource(writer, wide, k),
+      () => prefixSource(causalLM, wide, k),
+      () => nextSource(causalLM, wide, k),
     );
-    yield* uploadLazies(prefix, "params", writer.params);
+    yield* uploadLazies(prefix, "params", causalLM.params);
 
     return (request) =>
       Effect.gen(function* () {
-        const { prompts, given = {}, limit = room.tokens } = request;
-        const bad = refusal(writer, room, request);
+        const { prompts, given = {}, limit = limits.tokens } = request;
+        const bad = refusal(causalLM, limits, request);
         if (bad !== undefined) return yield* Effect.fail(bad);
-        const rules = { beams, ends: marks.ends, limit };
+        const rules = { beams, ends: specialTokens.ends, limit };
         const spread = prompts.flatMap((p) => Array.from({ length: beams }, () => p));
-        const asked = promptRows(writer, wide, spread, marks.pad);
+        const asked = promptRows(causalLM, wide, spread, specialTokens.pad);
         yield* prefix.write(asked);
         yield* prefix.write(
-          Object.fromEntries(Object.entries(given).map(([k, a]) => [k, repeated(a, room.rows, beams)])),
+          Object.fromEntries(Object.entries(given).map(([k, a]) => [k, repeated(a, limits.rows, beams)])),
         );
         yield* prefix.run;
         const lengths = Array.from(asked["prompt.lengths"]!.data);
@@ -174,7 +175,7 @@ export const openSearch = (
           const candidates = (r: number): readonly Candidate[] =>
             Array.from({ length: k }, (_, i) => ({ id: ids[r * k + i]!, logProbability: logs[r * k + i]! }))
               .filter((c) => c.logProbability > NOTHING / 10);
-          const next = new Int32Array(rows).fill(marks.pad),
+          const next = new Int32Array(rows).fill(specialTokens.pad),
             parents = Int32Array.from({ length: rows }, (_, r) => r);
           searches = searches.map((search, q) => {
             if (search.over) return search;

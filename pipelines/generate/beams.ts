@@ -19,7 +19,7 @@ export interface BeamRules {
   readonly beams: number;
   /** Tokens that end a text. */
   readonly ends: readonly number[];
-  /** Most tokens. */
+  /** Maximum number of tokens. */
   readonly limit: number;
   /** Power of the length, ends included, by which scores of finished texts are divided; 1 by default. */
   readonly lengthPower?: number;
@@ -56,7 +56,7 @@ export const noBeams: Beams = { running: [{ ids: [], score: 0 }], finished: [], 
 
 const normalised = (score: number, length: number, power: number): number => score / length ** power;
 
-/** One step: `candidates[i]` are the likeliest next tokens of running text i, at least `2 w` or all there are. */
+/** One step: `candidates[i]` are the most likely next tokens of running text i, at least `2 w` or all there are. */
 export const extend = (
   { beams: width, ends, limit, lengthPower = 1 }: BeamRules,
   { running, finished }: Beams,

@@ -11,7 +11,7 @@ export interface Sampled {
   readonly temperature: number;
   /** Only so many of the most probable tokens, at least 1; all by default. */
   readonly topK?: number;
-  /** Only the fewest most probable tokens with this share of the probability, above 0; 1, which is all, by default. */
+  /** Only the minimum number of most probable tokens with this share of the probability, above 0; 1, which is all, by default. */
   readonly topP?: number;
   /** Key of the draws, an integer of 32 bits: equal keys and batches give equal texts. */
   readonly seed: number;

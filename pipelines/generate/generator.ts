@@ -23,24 +23,31 @@ import * as Stream from "effect/Stream";
 import { fromEither } from "../base/bridge.ts";
 import { ALL_TOKENS, checkDecoding, type Decoding, greedily } from "./decoding.ts";
 import { GenerateError } from "./fault.ts";
-import { type Marks, nextSource, placesOf, prefixSource, type Room, type Writer } from "./programs.ts";
+import {
+  type CausalLM,
+  type GenerationLimits,
+  nextSource,
+  placesOf,
+  prefixSource,
+  type SpecialTokens,
+} from "./programs.ts";
 import { type UploadError, uploadLazies } from "../weights/lazy.ts";
 import { IMAGE_ID } from "../text/image_mark.ts";
 import { type ArrangedRow, arrangementOf, needOf, rowOfTokens } from "../text/rows.ts";
 
-/** What a generation can fail with. */
+/** Errors of a generation. */
 export type GenerationError = GenerateError | UploadError;
 
 /** What is asked of a writer at once. */
-export interface WriteRequest {
+export interface GenerateRequest {
   /**
-   * Token numbers of every prompt, at least one each, `IMAGE_ID` where an image stands; at most as many prompts as the
+   * Token numbers of every prompt, at least one each, `IMAGE_ID` where an image is; at most as many prompts as the
    * writer has rows.
    */
   readonly prompts: readonly (readonly number[])[];
   /** Arrays for the inputs of the images, for all places of all rows of the writer. */
   readonly given?: Readonly<Record<string, NdArray>>;
-  /** Most tokens to be written; as many as there is room for by default. */
+  /** Maximum number of tokens to be written; as many as there is room for by default. */
   readonly limit?: number;
   /** How tokens are chosen; the most probable ones by default. Sampling needs a writer that was opened for it. */
   readonly decoding?: Decoding;
@@ -55,23 +62,23 @@ export type Burst = readonly (readonly number[])[];
  * Writes, token by token. One text at a time: a stream that another one overtook fails with a GenerateError.
  * @internal
  */
-export type WriteStream = (request: WriteRequest) => Stream.Stream<Burst, GenerationError>;
+export type GenerateStream = (request: GenerateRequest) => Stream.Stream<Burst, GenerationError>;
 
 /** A writer on a device. */
 export interface Generator {
   /** Its sizes. */
-  readonly room: Room;
+  readonly limits: GenerationLimits;
   /** Writes, token by token. */
-  readonly stream: WriteStream;
+  readonly stream: GenerateStream;
 }
 
 /** What prompts are refused for. */
 export const refusal = (
-  writer: Pick<Writer, "images" | "pyramid">,
-  room: Room,
-  { prompts, given = {}, limit = room.tokens }: WriteRequest,
+  causalLM: Pick<CausalLM, "images" | "pyramid">,
+  limits: GenerationLimits,
+  { prompts, given = {}, limit = limits.tokens }: GenerateRequest,
 ): GenerateError | undefined => {
-  const { rows, prompt, tokens } = room, places = placesOf(writer, room);
+  const { rows, prompt, tokens } = limits, places = placesOf(causalLM, limits);
   const refuse = (got: string, expected: string, hint: string): GenerateError =>
     new GenerateError({ op: "generate", got, expected, hint });
   if (prompts.length < 1 || prompts.length > rows) {
@@ -95,7 +102,7 @@ export const refusal = (
     }
   }
   if (
-    writer.pyramid !== undefined && prompts.some((ids) => ids[0] !== IMAGE_ID || needOf({ ids }).images > 1)
+    causalLM.pyramid !== undefined && prompts.some((ids) => ids[0] !== IMAGE_ID || needOf({ ids }).images > 1)
   ) {
     return refuse(
       "a prompt that does not begin with its one image",
@@ -118,18 +125,18 @@ export const refusal = (
 
 /** The prompts as rows of one length; rows that are left over repeat the last prompt. */
 export const promptRows = (
-  writer: Pick<Writer, "images">,
-  room: Room,
-  prompts: WriteRequest["prompts"],
+  causalLM: Pick<CausalLM, "images">,
+  limits: GenerationLimits,
+  prompts: GenerateRequest["prompts"],
   pad: number,
 ): Readonly<Record<string, NdArray>> => {
-  const { rows, prompt } = room, images = placesOf(writer, room);
+  const { rows, prompt } = limits, images = placesOf(causalLM, limits);
   const all = Array.from({ length: rows }, (_, i) => {
     const ids = prompts[Math.min(i, prompts.length - 1)]!;
-    return rowOfTokens("prompt", [{ ids, learnt: ids.map(() => 0) }], pad, { length: prompt, images });
+    return rowOfTokens("prompt", [{ ids, learned: ids.map(() => 0) }], pad, { length: prompt, images });
   });
   const length = ({ length, imageSegments }: ArrangedRow): number =>
-    length + imageSegments.filter((segment) => segment > 0).length * (writer.images?.tokens ?? 0);
+    length + imageSegments.filter((segment) => segment > 0).length * (causalLM.images?.tokens ?? 0);
   return {
     "prompt.ids": i32([rows, prompt], all.flatMap(({ ids }) => [...ids])),
     "prompt.lengths": i32([rows], all.map(length)),
@@ -138,7 +145,7 @@ export const promptRows = (
 };
 
 /** Writes the inputs of `values` that a program reads. */
-export const writeKnown = (
+export const writeInputs = (
   program: Program,
   values: Readonly<Record<string, NdArray>>,
 ): ReturnType<Program["write"]> =>
@@ -149,8 +156,8 @@ export const described = <A>(make: () => A): Effect.Effect<A, ConfigError | Tree
   Effect.try({ try: make, catch: (cause) => cause as ConfigError | TreeError });
 
 /**
- * Loads the program of a step, arranged as suits it best since it runs most, and beside it that of the prefix, which
- * takes inputs as they lie there. The tails of the caches are zeros.
+ * Loads the program of a step, arranged as suits it best since it runs most, and next to it that of the prefix, which
+ * takes inputs as they are there. The tails of the caches are zeros.
  */
 export const loadBoth = (
   prefixOf: () => Source,
@@ -182,10 +189,10 @@ const settings = (decoding: Decoding): Readonly<Record<string, NdArray>> => {
   };
 };
 
-/** Where a stream stands: tokens written on the device, and tokens told of every prompt. */
+/** Where a stream is: tokens written on the device, and tokens emitted for every prompt. */
 interface Standing {
   readonly step: number;
-  readonly told: readonly number[];
+  readonly emitted: readonly number[];
 }
 
 /**
@@ -193,24 +200,24 @@ interface Standing {
  * steps. `kind` says how tokens are chosen, since greedy programs need no random numbers.
  */
 export const openGenerator = (
-  writer: Writer,
-  room: Room,
-  marks: Marks,
+  causalLM: CausalLM,
+  limits: GenerationLimits,
+  specialTokens: SpecialTokens,
   kind: Decoding["kind"] = "greedy",
 ): Effect.Effect<Generator, UploadError, Device | Scope.Scope> =>
   Effect.gen(function* () {
     const { prefix, step } = yield* loadBoth(
-      () => prefixSource(writer, room, marks, kind),
-      () => nextSource(writer, room, marks, kind),
+      () => prefixSource(causalLM, limits, specialTokens, kind),
+      () => nextSource(causalLM, limits, specialTokens, kind),
     );
-    yield* uploadLazies(prefix, "params", writer.params);
+    yield* uploadLazies(prefix, "params", causalLM.params);
     let turn = 0;
 
     const stream: Generator["stream"] = (request) =>
       Stream.unwrap(Effect.gen(function* () {
-        const { prompts, given = {}, stride = 8, limit = room.tokens } = request;
+        const { prompts, given = {}, stride = 8, limit = limits.tokens } = request;
         const decoding = yield* fromEither(checkDecoding(request.decoding ?? greedily));
-        const bad = refusal(writer, room, request);
+        const bad = refusal(causalLM, limits, request);
         if (bad !== undefined) return yield* Effect.fail(bad);
         if (decoding.kind !== kind) {
           return yield* Effect.fail(
@@ -223,11 +230,11 @@ export const openGenerator = (
           );
         }
         const mine = ++turn;
-        yield* prefix.write({ ...promptRows(writer, room, prompts, marks.pad), ...given });
-        yield* writeKnown(prefix, settings(decoding));
+        yield* prefix.write({ ...promptRows(causalLM, limits, prompts, specialTokens.pad), ...given });
+        yield* writeInputs(prefix, settings(decoding));
         yield* prefix.run;
 
-        const look = ({ step: before, told }: Standing) =>
+        const look = ({ step: before, emitted }: Standing) =>
           Effect.gen(function* () {
             if (turn !== mine) {
               return yield* Effect.fail(
@@ -244,24 +251,24 @@ export const openGenerator = (
             const now = before === 0 ? 1 : before + more;
             const read = (yield* prefix.read(["state.written"]))["state.written"]!.data;
             const rows = prompts.map((_, r) => {
-              const row = Array.from(read.subarray(r * room.tokens, r * room.tokens + now));
-              const end = row.findIndex((id) => marks.ends.includes(id));
+              const row = Array.from(read.subarray(r * limits.tokens, r * limits.tokens + now));
+              const end = row.findIndex((id) => specialTokens.ends.includes(id));
               return { ids: end < 0 ? row : row.slice(0, end), ended: end >= 0 };
             });
-            const burst: Burst = rows.map(({ ids }, r) => ids.slice(told[r]));
+            const burst: Burst = rows.map(({ ids }, r) => ids.slice(emitted[r]));
             const over = now >= limit || rows.every(({ ended }) => ended);
-            const next = { step: now, told: rows.map(({ ids }) => ids.length) };
+            const next = { step: now, emitted: rows.map(({ ids }) => ids.length) };
             return [[burst], over ? Option.none<Standing>() : Option.some(next)] as const;
           });
-        return Stream.paginate({ step: 0, told: prompts.map(() => 0) }, look);
+        return Stream.paginate({ step: 0, emitted: prompts.map(() => 0) }, look);
       }));
-    return { room, stream };
+    return { limits, stream };
   });
 
 /** All tokens of a request, ends left out. */
-export const writeTexts = (
+export const generateTexts = (
   generator: Generator,
-  request: WriteRequest,
+  request: GenerateRequest,
 ): Effect.Effect<readonly (readonly number[])[], GenerationError> =>
   Effect.map(
     Stream.runCollect(generator.stream(request)),

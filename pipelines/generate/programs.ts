@@ -13,8 +13,7 @@ import {
   concat,
   constant,
   type DecodeCache,
-  type Decoded,
-  type DecodePast,
+  type DecodeOutput,
   decodeStep,
   droppedBy,
   equal,
@@ -30,6 +29,7 @@ import {
   mixRows,
   or,
   type ParameterSpec,
+  type PastKeyValues,
   placeholders,
   prefill,
   type PrefixPyramid,
@@ -55,7 +55,7 @@ export interface PromptImages {
 }
 
 /** A model that writes. */
-export interface Writer {
+export interface CausalLM {
   /** Its decoder. */
   readonly decoder: LlamaConfig;
   /** Specifications of all its parameters, the decoder's under their own names. */
@@ -71,47 +71,51 @@ export interface Writer {
 }
 
 /** Sizes that are fixed when programs are compiled. */
-export interface Room {
+export interface GenerationLimits {
   /** Rows of a batch. */
   readonly rows: number;
   /** Most text tokens of a prompt. */
   readonly prompt: number;
-  /** Most images of a prompt of a model that reads images; 1 by default. */
+  /** Maximum number of images of a prompt of a model that reads images; 1 by default. */
   readonly images?: number;
-  /** Most tokens to be written. */
+  /** Maximum number of tokens to be written. */
   readonly tokens: number;
 }
 
 /** Tokens with a meaning of their own. */
-export interface Marks {
+export interface SpecialTokens {
   /** A text ends at any of these. */
   readonly ends: readonly number[];
-  /** What stands behind an end. */
+  /** What follows an end. */
   readonly pad: number;
 }
 
 /** Places for images in a prompt. */
-export const placesOf = ({ images }: Pick<Writer, "images">, room: Pick<Room, "images">): number =>
-  images === undefined ? 0 : room.images ?? 1;
+export const placesOf = (
+  { images }: Pick<CausalLM, "images">,
+  limits: Pick<GenerationLimits, "images">,
+): number => images === undefined ? 0 : limits.images ?? 1;
 
 /** The visual tokens that the decoder drops of every prefix; nothing where it drops none. */
 export const pyramidOf = (
-  { pyramid, images }: Pick<Writer, "pyramid" | "images">,
+  { pyramid, images }: Pick<CausalLM, "pyramid" | "images">,
 ): PrefixPyramid | undefined =>
   pyramid === undefined || images === undefined ? undefined : { visual: images.tokens, stages: pyramid };
 
-/** What the blocks of a writer have dropped of prefixes, as steps are told it. */
-export const droppedOf = (writer: Writer): Pick<DecodePast, "dropped"> => {
-  const pyramid = pyramidOf(writer);
-  return pyramid === undefined ? {} : { dropped: droppedBy(writer.decoder, pyramid) };
+/** What the blocks of a writer have dropped of prefixes, as steps are informed it. */
+export const droppedOf = (causalLM: CausalLM): Pick<PastKeyValues, "dropped"> => {
+  const pyramid = pyramidOf(causalLM);
+  return pyramid === undefined ? {} : { dropped: droppedBy(causalLM.decoder, pyramid) };
 };
 
 /** Positions of the longest prefix. */
-export const prefixOf = (writer: Pick<Writer, "images">, room: Pick<Room, "prompt" | "images">): number =>
-  placesOf(writer, room) * (writer.images?.tokens ?? 0) + room.prompt;
+export const prefixOf = (
+  causalLM: Pick<CausalLM, "images">,
+  limits: Pick<GenerationLimits, "prompt" | "images">,
+): number => placesOf(causalLM, limits) * (causalLM.images?.tokens ?? 0) + limits.prompt;
 
 /** The parameters as inputs. */
-export interface Held {
+export interface Placeholders {
   /** All of them. */
   readonly all: Tree<Tensor>;
   /** The decoder's. */
@@ -119,7 +123,7 @@ export interface Held {
 }
 
 /** The parameters as inputs named `params.*`. Throws a TreeError where the decoder's are not among them. */
-export const heldParams = ({ specs, decoder, alpha }: Writer): Held => {
+export const parameterPlaceholders = ({ specs, decoder, alpha }: CausalLM): Placeholders => {
   const all = placeholders("params", specs) as Tree<Tensor>;
   return {
     all,
@@ -131,39 +135,42 @@ export const heldParams = ({ specs, decoder, alpha }: Writer): Held => {
  * The caches as inputs named `cache.prefix.*` and `cache.tail.*`. The tail begins as anything finite, such as zeros, once:
  * what an earlier text left in it is masked.
  */
-export const heldCaches = (writer: Writer, room: Room): Omit<DecodePast, "start"> => {
+export const cachePlaceholders = (
+  causalLM: CausalLM,
+  limits: GenerationLimits,
+): Omit<PastKeyValues, "start"> => {
   const held = (name: string, capacity: number): DecodeCache<Tensor> =>
     placeholders(
       `cache.${name}`,
-      cacheSpecs(writer.decoder, room.rows, capacity) as Tree<ParameterSpec>,
+      cacheSpecs(causalLM.decoder, limits.rows, capacity) as Tree<ParameterSpec>,
     ) as unknown as DecodeCache<Tensor>;
-  return { prefix: held("prefix", prefixOf(writer, room)), tail: held("tail", room.tokens) };
+  return { prefix: held("prefix", prefixOf(causalLM, limits)), tail: held("tail", limits.tokens) };
 };
 
 /**
- * The prefix of every row: the text of its prompt (`prompt.ids`) with its images where they stand in it (`prompt.after`),
+ * The prefix of every row: the text of its prompt (`prompt.ids`) with its images where they are in it (`prompt.after`),
  * of `prompt.lengths` positions in all.
  */
 export const describePrefix = (
-  writer: Writer,
-  room: Room,
-): { readonly decoded: Decoded; readonly lengths_b: Tensor } => {
-  const { rows, prompt } = room, { all, llama } = heldParams(writer);
+  causalLM: CausalLM,
+  limits: GenerationLimits,
+): { readonly decoded: DecodeOutput; readonly lengths_b: Tensor } => {
+  const { rows, prompt } = limits, { all, llama } = parameterPlaceholders(causalLM);
   const text_btd = llamaEmbed(llama, input("prompt.ids", [rows, prompt], "i32"));
-  const places = placesOf(writer, room), lengths_b = input("prompt.lengths", [rows], "i32");
-  const x_btd = writer.images === undefined || places === 0 ? text_btd : mixRows(
+  const places = placesOf(causalLM, limits), lengths_b = input("prompt.lengths", [rows], "i32");
+  const x_btd = causalLM.images === undefined || places === 0 ? text_btd : mixRows(
     text_btd,
-    writer.images.describe(all, rows * places),
+    causalLM.images.describe(all, rows * places),
     input("prompt.after", [rows, places], "i32"),
   ).x_bsd;
-  return { decoded: prefill(writer.decoder)(llama, x_btd, lengths_b, pyramidOf(writer)), lengths_b };
+  return { decoded: prefill(causalLM.decoder)(llama, x_btd, lengths_b, pyramidOf(causalLM)), lengths_b };
 };
 
-/** What a generation carries from token to token, beside the caches. */
+/** What a generation carries from token to token, alongside the caches. */
 export type TokenState<A> = {
   /** Length of the prefix, i32 `[b]`; no step changes it. */
   readonly start: A;
-  /** How many tokens were fed back, i32 `[b]`: the next one stands so far behind the prefix. */
+  /** How many tokens were fed back, i32 `[b]`: the next one is so far behind the prefix. */
   readonly fed: A;
   /** The token to be fed back, i32 `[b]`. */
   readonly next: A;
@@ -175,7 +182,7 @@ export type TokenState<A> = {
   readonly written: A;
 };
 
-const heldState = ({ rows, tokens }: Room): TokenState<Tensor> => {
+const heldState = ({ rows, tokens }: GenerationLimits): TokenState<Tensor> => {
   const state = (name: string, shape: readonly number[]) => input(`state.${name}`, shape, "i32");
   return {
     start: state("start", [rows]),
@@ -206,8 +213,8 @@ const isEnd = (ends: readonly number[], ids: Tensor): Tensor =>
 const written = (
   before: TokenState<Tensor>,
   chosen: Tensor,
-  { ends, pad }: Marks,
-  { rows, tokens }: Room,
+  { ends, pad }: SpecialTokens,
+  { rows, tokens }: GenerationLimits,
 ): Omit<TokenState<Tensor>, "fed" | "start"> => {
   const next = select(equal(before.done, 1), pad, chosen);
   const here = equal(iota([1, tokens], 1), reshape([1, 1])(before.step));
@@ -237,34 +244,44 @@ const prefixed = (name: string, tree: Tree<Tensor>): Readonly<Record<string, Ten
 const allOf = (tree: unknown): readonly Tensor[] => tensors.leaves(tree as Tree<Tensor>);
 
 /** From prompts to the state and cache after the first token. */
-export const prefixSource = (writer: Writer, room: Room, marks: Marks, kind: Decoding["kind"]): Source => {
-  const { decoded, lengths_b } = describePrefix(writer, room);
-  const none = broadcastTo([room.rows]), zero = constant(0, "i32"), first = reshape([1])(zero);
+export const prefixSource = (
+  causalLM: CausalLM,
+  limits: GenerationLimits,
+  specialTokens: SpecialTokens,
+  kind: Decoding["kind"],
+): Source => {
+  const { decoded, lengths_b } = describePrefix(causalLM, limits);
+  const none = broadcastTo([limits.rows]), zero = constant(0, "i32"), first = reshape([1])(zero);
   const begin: TokenState<Tensor> = {
     start: lengths_b,
     fed: none(zero),
     next: none(zero),
     done: none(zero),
     step: first,
-    written: broadcastTo([room.rows, room.tokens])(constant(marks.pad, "i32")),
+    written: broadcastTo([limits.rows, limits.tokens])(constant(specialTokens.pad, "i32")),
   };
-  const after = written(begin, choose(kind, decoded.logits_bv, first), marks, room);
+  const after = written(begin, choose(kind, decoded.logits_bv, first), specialTokens, limits);
   return sourceOf({ start: lengths_b, fed: begin.fed, ...after }, ["prefix", decoded.cache], [
-    ...allOf(heldState(room)),
-    ...allOf(heldCaches(writer, room).prefix),
+    ...allOf(heldState(limits)),
+    ...allOf(cachePlaceholders(causalLM, limits).prefix),
   ]);
 };
 
 /** From one token to the next. */
-export const nextSource = (writer: Writer, room: Room, marks: Marks, kind: Decoding["kind"]): Source => {
-  const { llama } = heldParams(writer), before = heldState(room);
-  const { logits_bv, cache } = decodeStep(writer.decoder)(
+export const nextSource = (
+  causalLM: CausalLM,
+  limits: GenerationLimits,
+  specialTokens: SpecialTokens,
+  kind: Decoding["kind"],
+): Source => {
+  const { llama } = parameterPlaceholders(causalLM), before = heldState(limits);
+  const { logits_bv, cache } = decodeStep(causalLM.decoder)(
     llama,
     llamaEmbed(llama, before.next),
     add(before.start, before.fed),
-    { ...heldCaches(writer, room), ...droppedOf(writer), start: before.start },
+    { ...cachePlaceholders(causalLM, limits), ...droppedOf(causalLM), start: before.start },
   );
-  const after = written(before, choose(kind, logits_bv, before.step), marks, room);
+  const after = written(before, choose(kind, logits_bv, before.step), specialTokens, limits);
   // rows that are done stay where they are, so that they need no room
   return sourceOf({ fed: add(before.fed, sub(1, before.done)), ...after }, ["tail", cache], []);
 };

@@ -2,7 +2,7 @@
  * Bicubic resampling of photographs to squares, bit for bit as Pillow's `resize(..., BICUBIC)` does it on bytes: what
  * CLIP's own preprocessing uses (Radford et al. 2021), and the paper's, without crop or padding.
  */
-import { clipColours, type NdArray, ndarray } from "@chain-of-sight/core";
+import { clipStatistics, type NdArray, ndarray } from "@chain-of-sight/core";
 
 /** An image. */
 export interface RgbImage {
@@ -43,7 +43,7 @@ const tapsOf = (from: number, to: number): readonly Taps[] => {
 };
 
 /**
- * One pass along an axis: `lines` lines whose elements lie `across` apart, of `from` elements each. Sums stay below 2^31:
+ * One pass along an axis: `lines` lines whose elements are `across` apart, of `from` elements each. Sums stay below 2^31:
  * weights that are above zero add up to less than 1.5.
  */
 const pass = (
@@ -104,7 +104,7 @@ export const squareBicubic = ({ width, height, rgb }: RgbImage, side: number): U
 
 /** The image as CLIP's encoder reads it: a square, less the mean and divided by the deviation, `[1, side, side, 3]`. */
 export const clipPixels = (image: RgbImage, side: number): NdArray => {
-  const { mean, std } = clipColours;
+  const { mean, std } = clipStatistics;
   return ndarray(
     "f32",
     [1, side, side, 3],

@@ -43,8 +43,8 @@ const RULES = 2;
 export const imageDecoder: string =
   `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}, rules ${RULES}`;
 
-/** Most pixels of an image unless said, 64 million. */
-export const MOST_PIXELS: number = 1 << 26;
+/** Maximum number of pixels of an image unless said, 64 million. */
+export const MAX_PIXELS: number = 1 << 26;
 
 // one thread for each image: many images are decoded at once, in Workers
 sharp.concurrency(1);
@@ -60,10 +60,10 @@ const said = (cause: unknown): string =>
 export const decodeImage = async (
   file: string,
   bytes: Uint8Array,
-  mostPixels: number = MOST_PIXELS,
+  maxPixels: number = MAX_PIXELS,
 ): Promise<RgbImage> => {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const limits = { limitInputPixels: mostPixels, failOn: "error" } as const;
+  const limits = { limitInputPixels: maxPixels, failOn: "error" } as const;
   const read = async () => await sharp(buffer, { ...limits, limitInputPixels: false }).metadata();
   const kind = kindOf(bytes);
   if (kind?.read === false) throw refuse(file, "format", kind.name, imageKinds, "convert the file");
@@ -78,12 +78,12 @@ export const decodeImage = async (
     const hint = "convert the file to samples of 8 bits";
     throw refuse(file, "format", `samples of the type ${depth}`, "whole numbers of 8 or 16 bits", hint);
   }
-  if (width * height > mostPixels) {
+  if (width * height > maxPixels) {
     throw refuse(
       file,
       "too large",
       `${width} x ${height} pixels`,
-      `at most ${mostPixels} pixels`,
+      `at most ${maxPixels} pixels`,
       "make the image smaller, or raise the limit if it is trusted",
     );
   }

@@ -1,12 +1,12 @@
-/** Images that lie on disk, each known by the sha-256 of its file. */
+/** Images that are on disk, each known by the sha-256 of its file. */
 import * as Effect from "effect/Effect";
 import { type DiskError, diskError } from "../base/disk.ts";
 import { sha256 } from "../base/hash.ts";
 import { DataError } from "../base/data_error.ts";
 import { bytesAt } from "../base/file_bytes.ts";
 
-/** Most bytes of one encoded image, 256 MiB. */
-export const MOST_ENCODED = 2 ** 28;
+/** Maximum number of bytes of one encoded image, 256 MiB. */
+export const MAX_ENCODED = 2 ** 28;
 
 /**
  * Loads an image.
@@ -24,7 +24,7 @@ export interface ImageFile {
   readonly load: ImageLoader;
 }
 
-/** Where an image's bytes lie. */
+/** Where an image's bytes are. */
 export interface ImageLocation {
   /** Name shown in errors. */
   readonly name: string;
@@ -37,7 +37,7 @@ export interface ImageLocation {
 const readSpot = async ({ path, range }: ImageLocation): Promise<Uint8Array> => {
   using file = await Deno.open(path);
   const [from, to] = range ?? [0, (await file.stat()).size];
-  if (to - from > MOST_ENCODED) throw new Error(`an image of ${to - from} bytes, of at most ${MOST_ENCODED}`);
+  if (to - from > MAX_ENCODED) throw new Error(`an image of ${to - from} bytes, of at most ${MAX_ENCODED}`);
   return await bytesAt(file, from, to - from);
 };
 
@@ -57,7 +57,7 @@ export const imageFile = (spot: ImageLocation, content: string): ImageFile => ({
           op: `read ${spot.name}`,
           got: "other bytes than when the mixture was opened",
           expected: `the file with sha-256 ${content.slice(0, 16)}`,
-          hint: "leave images alone while they are learnt from; start again to use the new one",
+          hint: "leave images alone while they are learned from; start again to use the new one",
         }),
       ),
   ),

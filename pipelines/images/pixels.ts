@@ -1,10 +1,10 @@
 /** Pixels as the encoder reads them. */
-import { clipColours, type NdArray, ndarray } from "@chain-of-sight/core";
+import { clipStatistics, type NdArray, ndarray } from "@chain-of-sight/core";
 
 // 256 values per colour: normalising is a look-up.
 const table = Float32Array.from(
   { length: 768 },
-  (_, i) => (Math.floor(i / 3) / 255 - clipColours.mean[i % 3]!) / clipColours.std[i % 3]!,
+  (_, i) => (Math.floor(i / 3) / 255 - clipStatistics.mean[i % 3]!) / clipStatistics.std[i % 3]!,
 );
 
 const normalise = (bytes: Uint8Array, out: Float32Array, at: number): void => {

@@ -1,6 +1,6 @@
 /** Area resampling along one side, in whole numbers. */
 
-/** The cells of a source that lie under every cell of a target: scaling along one side. */
+/** The cells of a source that are under every cell of a target: scaling along one side. */
 export interface Spans {
   /** By target cell: the first source cell. */
   readonly first: Int32Array;

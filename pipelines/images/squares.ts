@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { openPool } from "../threads/pool.ts";
 import { DataError } from "../base/data_error.ts";
-import { ImageError, MOST_PIXELS } from "./decode.ts";
+import { ImageError, MAX_PIXELS } from "./decode.ts";
 import type { Answer, Job } from "./worker.ts";
 
 /** An encoded image. */
@@ -20,8 +20,8 @@ export interface SquareOptions {
   readonly side: number;
   /** Workers; as many as cores if absent. */
   readonly workers?: number;
-  /** Most pixels of one image. */
-  readonly mostPixels?: number;
+  /** Maximum number of pixels of one image. */
+  readonly maxPixels?: number;
 }
 
 const fail = (got: string): DataError =>
@@ -50,7 +50,7 @@ export type SquareDecoder = (image: EncodedImage) => Effect.Effect<Uint8Array, I
  * The bytes do not depend on how many there are. A decode that is interrupted ends its thread.
  */
 export const openSquares = (
-  { side, mostPixels = MOST_PIXELS, workers = navigator.hardwareConcurrency }: SquareOptions,
+  { side, maxPixels = MAX_PIXELS, workers = navigator.hardwareConcurrency }: SquareOptions,
 ): Effect.Effect<SquareDecoder, never, Scope.Scope> =>
   Effect.map(
     openPool<Job, Answer, DataError>({
@@ -59,5 +59,5 @@ export const openSquares = (
       fault: fail,
     }),
     (request) => (image) =>
-      Effect.flatMap(request({ ...image, side, mostPixels }), (answer) => squareOf(image.file, answer)),
+      Effect.flatMap(request({ ...image, side, maxPixels }), (answer) => squareOf(image.file, answer)),
   );

@@ -11,8 +11,8 @@ export interface Job {
   readonly bytes: Uint8Array;
   /** Side of the square, pixels. */
   readonly side: number;
-  /** Most pixels of the image. */
-  readonly mostPixels: number;
+  /** Maximum number of pixels of the image. */
+  readonly maxPixels: number;
 }
 
 /** What a worker sends. */
@@ -28,9 +28,9 @@ export type Answer =
   };
 
 /** The square of an image, or why it is refused. */
-const answerOf = async ({ file, bytes, side, mostPixels }: Job): Promise<Answer> => {
+const answerOf = async ({ file, bytes, side, maxPixels }: Job): Promise<Answer> => {
   try {
-    return { kind: "square", rgb: squareBicubic(await decodeImage(file, bytes, mostPixels), side) };
+    return { kind: "square", rgb: squareBicubic(await decodeImage(file, bytes, maxPixels), side) };
   } catch (cause) {
     if (!(cause instanceof ImageError)) throw cause;
     const { reason, got, expected, hint } = cause;

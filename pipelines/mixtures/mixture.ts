@@ -27,7 +27,7 @@ export interface Draw {
   readonly epoch: number;
 }
 
-/** Where a mixture stands. */
+/** Where a mixture is. */
 export interface MixtureState {
   /** Examples drawn from each part. */
   readonly drawn: readonly number[];

@@ -14,7 +14,7 @@ export const BUCKET_STEPS = 64;
 export interface Bucket<A> {
   /** Text tokens of its rows. */
   readonly length: number;
-  /** What stands in its rows: the examples of each. */
+  /** What is in its rows: the examples of each. */
   readonly rows: readonly (readonly A[])[];
 }
 
@@ -24,12 +24,12 @@ export type NeedOf<A> = (example: A) => RowCapacity;
 /** The batch of a step. */
 export type BatchOfStep = (step: number) => Bucket<Draw>;
 
-/** The least of some ascending lengths that holds so many tokens; nothing if none does. */
-export const leastLength = (lengths: readonly number[], tokens: number): number | undefined =>
+/** The least of some ascending lengths that holds this many tokens; nothing if none does. */
+export const minLength = (lengths: readonly number[], tokens: number): number | undefined =>
   lengths.find((length) => tokens <= length);
 
 /**
- * Cuts examples into batches of like length. Each needs a row of the least length that holds it; they are put in that
+ * Cuts examples into batches of like length. Each needs a row of the smallest length that holds it; they are put in that
  * order, those of one length as they came, and cut. Where a batch holds the last of one length and the first of the
  * next, the longer serves for both: so every batch is full, and at most one for each length has rows longer than they need.
  * @param lengths - lengths of rows, ascending.
@@ -42,7 +42,7 @@ export const bucketed = <A>(
   needOf: NeedOf<A>,
 ): readonly Bucket<A>[] => {
   const byLength = Map.groupBy(examples, (example) => {
-    const { length: tokens } = needOf(example), length = leastLength(lengths, tokens);
+    const { length: tokens } = needOf(example), length = minLength(lengths, tokens);
     if (length === undefined) {
       throw new RangeError(`an example of ${tokens} tokens; expected at most ${lengths.at(-1)}`);
     }
@@ -148,7 +148,7 @@ const packedAt = (
       rows.push(...rowsOf(window).slice(at, at + size - rows.length));
     }
     const most = Math.max(...rows.map((items) => items.reduce((sum, draw) => sum + needOf(draw).length, 0)));
-    return { length: leastLength(lengths, most)!, rows };
+    return { length: minLength(lengths, most)!, rows };
   };
 };
 

@@ -14,7 +14,7 @@ import { closed, oneOf } from "../base/codecs.ts";
 import { formats } from "../formats/formats.ts";
 import type { Policy } from "../formats/read.ts";
 
-/** Where the images of a part lie, for formats that do not hold them. */
+/** Where the images of a part are, for formats that do not hold them. */
 export interface ImageFolder extends TypeOf<typeof imageFolderCodec> {}
 
 /** One data set of a mixture. */
@@ -38,12 +38,12 @@ export const boxFormats: Readonly<Record<BoxName, BoxFormat>> = {
 };
 
 /** Largest weight of a part: shares of any number of parts are then finite. */
-const MOST_WEIGHT = 1e12;
-/** Most tokens of a row: a batch of rows is made at once. */
-const MOST_TOKENS = 2 ** 20;
+const MAX_WEIGHT = 1e12;
+/** Maximum number of tokens of a row: a batch of rows is made at once. */
+const MAX_TOKENS = 2 ** 20;
 
-/** Most images of a row. */
-const MOST_IMAGES = 64;
+/** Maximum number of images of a row. */
+const MAX_IMAGES = 64;
 
 const words = t.refinement(t.string, (s) => s.trim() !== "", "a text that is not empty");
 const some = <A>(of: t.Type<A, unknown, unknown>): t.Type<readonly A[], unknown, unknown> =>
@@ -101,7 +101,7 @@ export const mixturePartCodec = closed(
       /** The images; absent for formats that hold them, and for texts alone. */
       images: imageFolderCodec,
       /** How often it is drawn from, relative to the others; the number of its examples if absent. */
-      weight: t.refinement(t.number, (n) => n > 0 && n <= MOST_WEIGHT, `a number above 0, to ${MOST_WEIGHT}`),
+      weight: t.refinement(t.number, (n) => n > 0 && n <= MAX_WEIGHT, `a number above 0, to ${MAX_WEIGHT}`),
       /** What happens at a record or image that cannot be used; that of the mixture if absent. */
       policy,
       /** Prompts by kind of record, in the place of those of the mixture. */
@@ -122,11 +122,11 @@ export const mixtureTextCodec = t.refinement(
         /** How conversations are laid out. */
         template: oneOf(Object.keys(namedTemplates) as readonly TemplateName[]),
         /** Text tokens of a row; what needs more is refused. */
-        length: t.refinement(natural, (n) => n <= MOST_TOKENS, `an integer from 1 to ${MOST_TOKENS}`),
+        length: t.refinement(natural, (n) => n <= MAX_TOKENS, `an integer from 1 to ${MAX_TOKENS}`),
       }),
       t.partial({
         /** Images of a row; what has more is refused. 1 if absent. */
-        images: t.refinement(natural, (n) => n <= MOST_IMAGES, `an integer from 1 to ${MOST_IMAGES}`),
+        images: t.refinement(natural, (n) => n <= MAX_IMAGES, `an integer from 1 to ${MAX_IMAGES}`),
         /** Whether a row holds as many conversations as fit, each of which sees itself alone; false if absent. */
         pack: t.boolean,
         /** How boxes are written; `thousand` if absent. */

@@ -45,7 +45,7 @@ export interface OpenMixture {
   readonly parts: readonly OpenPart[];
   /** Its language. */
   readonly language: Language;
-  /** What a row holds. */
+  /** Contents of a row. */
   readonly row: RowCapacity;
   /** Shorter lengths that rows of a step may have instead, ascending. */
   readonly buckets: readonly number[];

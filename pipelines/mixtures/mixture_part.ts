@@ -59,13 +59,13 @@ export interface MixtureData {
   readonly imagesOf: (index: number) => readonly number[];
   /** The first of them; undefined for an example of text alone. */
   readonly imageOf: (index: number) => number | undefined;
-  /** What an example takes of a row at most, whichever of its prompts and answers are learnt. */
+  /** What an example takes of a row at most, whichever of its prompts and answers are learned. */
   readonly needOf: (index: number) => RowCapacity;
   /** The tokens of an example, as they were encoded when its files were read. */
   readonly rowTokens: TokenReader;
   /** The records of an example: one, or several about one image. */
   readonly example: ReadExample;
-  /** What became of the files. */
+  /** Result of the files. */
   readonly report: PartReport;
 }
 

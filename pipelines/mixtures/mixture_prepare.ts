@@ -19,7 +19,7 @@ import {
   readFormat,
   type ReadReport,
 } from "../formats/read.ts";
-import { MOST_ENCODED } from "../images/image_files.ts";
+import { MAX_ENCODED } from "../images/image_files.ts";
 import { type ImageFolder, imageName } from "./mixture_config.ts";
 import { type EncodedRecord, type EncodeOptions, encodeRecord } from "./prepared_tokens.ts";
 
@@ -42,7 +42,7 @@ export type PreparedImage =
   | { readonly name: string; readonly path: string }
   | { readonly name: string; readonly content: string; readonly range: readonly [number, number] };
 
-/** What became of a part's files, before records are grouped into rows. */
+/** Result of a part's files, before records are grouped into rows. */
 export interface PreparedReport extends ReadReport {
   /** Answers of long conversations that a row has no room for. */
   readonly answersLeftOut: number;
@@ -52,7 +52,7 @@ export interface PreparedReport extends ReadReport {
   readonly tokens: number;
 }
 
-/** What became of a part's files. */
+/** Result of a part's files. */
 export interface PartReport extends PreparedReport {
   /** Examples that the records make: records about one image may share one. */
   readonly rows: number;
@@ -66,7 +66,7 @@ export interface PrepareOptions extends EncodeOptions {
   readonly files: readonly string[];
   /** The split to take. */
   readonly split?: string;
-  /** Where images lie. */
+  /** Where images are. */
   readonly images?: ImageFolder;
   /** What happens at what cannot be used. */
   readonly policy: Policy;
@@ -177,7 +177,7 @@ const keeper = (options: PrepareOptions, folder: string) => {
       await lost.add(line(path));
       return `a file: there is no ${path}`;
     }
-    if (size > MOST_ENCODED) return `a file of at most ${MOST_ENCODED} bytes: ${path} has ${size}`;
+    if (size > MAX_ENCODED) return `a file of at most ${MAX_ENCODED} bytes: ${path} has ${size}`;
     const number = next();
     await imageFiles.add(line({ name: image, path } satisfies PreparedImage));
     paths.set(path, number);

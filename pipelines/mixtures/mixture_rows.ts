@@ -34,7 +34,7 @@ export const grouped = (
   return out;
 };
 
-/** Images by content: which of the distinct contents each has, and where each content stands first. */
+/** Images by content: which of the distinct contents each has, and where each content is first. */
 export interface DistinctImages {
   /** For each image, the number of its content. */
   readonly numbers: Uint32Array;

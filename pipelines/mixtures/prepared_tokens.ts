@@ -1,5 +1,5 @@
 /**
- * Tokens of a part's records as they are kept: each way in which a record may be learnt is encoded once, when its files are
+ * Tokens of a part's records as they are kept: each way in which a record may be learned is encoded once, when its files are
  * read, and batches copy it. Where records share a row, each way has a second form, as it follows another record.
  */
 import * as E from "fp-ts/lib/Either.js";
@@ -28,11 +28,11 @@ export interface KeptTokens extends RowTokens {
 
 const restOf = ({ ids, stops }: Conversation): number => ids.length - (stops.at(-1) ?? ids.length);
 
-/** A conversation as words: its length, that of its rest, its ids, and where learnt tokens begin and end. */
+/** A conversation as words: its length, that of its rest, its ids, and where learned tokens begin and end. */
 export const packTokens = (conversation: Conversation): Int32Array => {
-  const { ids, learnt } = conversation, edges: number[] = [];
-  learnt.forEach((on, i) => {
-    if (on !== (learnt[i - 1] ?? 0)) edges.push(i);
+  const { ids, learned } = conversation, edges: number[] = [];
+  learned.forEach((on, i) => {
+    if (on !== (learned[i - 1] ?? 0)) edges.push(i);
   });
   if (edges.length % 2 === 1) edges.push(ids.length);
   return Int32Array.from([ids.length, restOf(conversation), ...ids, ...edges]);
@@ -40,16 +40,16 @@ export const packTokens = (conversation: Conversation): Int32Array => {
 
 /** The tokens of {@link packTokens}. */
 export const unpackTokens = (words: Int32Array): KeptTokens => {
-  const [n = 0, rest = 0] = words, learnt: (0 | 1)[] = Array.from({ length: n }, () => 0);
-  for (let at = 2 + n; at < words.length; at += 2) learnt.fill(1, words[at]!, words[at + 1]!);
-  return { ids: Array.from(words.subarray(2, 2 + n)), learnt, rest };
+  const [n = 0, rest = 0] = words, learned: (0 | 1)[] = Array.from({ length: n }, () => 0);
+  for (let at = 2 + n; at < words.length; at += 2) learned.fill(1, words[at]!, words[at + 1]!);
+  return { ids: Array.from(words.subarray(2, 2 + n)), learned, rest };
 };
 
 /** Tokens one after the other: of all but the last the rest gives way to what follows. */
 export const joinTokens = (parts: readonly KeptTokens[]): RowTokens => ({
   ids: parts.flatMap(({ ids, rest }, i) => i + 1 < parts.length ? ids.slice(0, ids.length - rest) : ids),
-  learnt: parts.flatMap(({ learnt, rest }, i) =>
-    i + 1 < parts.length ? learnt.slice(0, learnt.length - rest) : learnt
+  learned: parts.flatMap(({ learned, rest }, i) =>
+    i + 1 < parts.length ? learned.slice(0, learned.length - rest) : learned
   ),
 });
 
@@ -65,7 +65,7 @@ export interface EncodedRecord {
   readonly answers: number;
 }
 
-/** Why a record cannot be learnt: field, what it is, what it should be. */
+/** Why a record cannot be learned: field, what it is, what it should be. */
 export type RecordFault = readonly [field: string, got: string, expected: string];
 
 /** How records are encoded. */
@@ -74,7 +74,7 @@ export interface EncodeOptions {
   readonly tasks: TaskConfig;
   /** The language. */
   readonly language: Language;
-  /** What a row holds. */
+  /** Contents of a row. */
   readonly row: RowCapacity;
   /** Most records about one image in a row. */
   readonly turns: number;
@@ -161,7 +161,7 @@ export const joins = ({ tokens, continued }: Pick<Language, "tokens" | "continue
     E.sequenceArray([tokens(joinedTurns(parts)), ...kept]),
     E.match(() => false, ([whole, ...each]) => {
       const joined = joinTokens(each.map((one) => unpackTokens(packTokens(one))));
-      return joined.ids.join() === whole!.ids.join() && joined.learnt.join() === whole!.learnt.join();
+      return joined.ids.join() === whole!.ids.join() && joined.learned.join() === whole!.learned.join();
     }),
   );
 };

@@ -74,14 +74,14 @@ export const pretrainingCosts = (
 
 /**
  * Relative times of the paper's own models, planned from their descriptions for an H100 with 16-bit products: kernel by
- * kernel at the ceiling that it meets first. Throws ConfigError for a configuration whose parts do not fit.
+ * kernel at the peak rate that it meets first. Throws ConfigError for a configuration whose parts do not fit.
  */
 export const plannedCosts = (): RelativeTimes =>
   plannedTimes(measuredConfigs("full")[0]!, planDevices["h100-mixed"]);
 
 const ratio = (x: number): string => x.toFixed(2);
 
-/** Seconds and operations of a step, absolute and relative to the slowest, beside the plan and the paper. */
+/** Seconds and operations of a step, absolute and relative to the slowest, alongside the plan and the paper. */
 export const costTable = (costs: readonly Cost[], { points }: RelativeTimes): SummaryTable => {
   const [slowest] = costs;
   return {

@@ -19,10 +19,8 @@ import { NotebookError } from "./fault.ts";
 export interface Lab {
   /** Their size. */
   readonly preset: PresetName;
-  /** What computes. */
+  /** Device that runs it. */
   readonly device: DeviceName;
-  /** How many seeds families are run with; as many as the preset says where it is not given. */
-  readonly seeds?: number;
   /** The folder that holds `runs/` and `cache/`; the process works in it. */
   readonly folder: string;
 }
@@ -39,18 +37,6 @@ const chosen = <A extends string>(name: string, among: readonly A[], otherwise: 
   });
 };
 
-const seedsSaid = (): number | undefined => {
-  const said = Deno.env.get("COS_SEEDS");
-  if (said === undefined || /^[1-9]\d*$/.test(said)) return said === undefined ? undefined : Number(said);
-  throw new NotebookError({
-    op: "the environment variable COS_SEEDS",
-    got: said === "" ? "nothing" : said,
-    expected: "a whole number above 0",
-    hint: "set it to one, or leave it out",
-    path: Deno.cwd(),
-  });
-};
-
 const isRoot = (folder: string): boolean => {
   try {
     return "workspace" in JSON.parse(Deno.readTextFileSync(`${folder}/deno.json`));
@@ -59,7 +45,7 @@ const isRoot = (folder: string): boolean => {
   }
 };
 
-/** The folder of the project that a folder lies in; the folder itself where there is none. */
+/** The folder of the project that a folder is in; the folder itself where there is none. */
 const projectOf = (folder: string): string => {
   const parts = folder.split("/");
   const above = parts.map((_, i) => parts.slice(0, parts.length - i).join("/") || "/");
@@ -68,19 +54,16 @@ const projectOf = (folder: string): string => {
 
 /**
  * Opens the lab: `COS_PRESET` is the size (`small` unless set), `COS_DEVICE` what computes (the size's unless set),
- * `COS_SEEDS` the number of seeds (the size's unless set), `COS_FOLDER` the folder of runs and caches (the project's
- * unless set). The process works in that folder from then on, so that paths are those that the commands print. Throws
- * NotebookError for a name that there is none of, and for a number that is none.
+ * `COS_FOLDER` the folder of runs and caches (the project's unless set). The process works in that folder from then on,
+ * so that paths are those that the commands print. Throws NotebookError for a name that there is none of.
  */
 export const openLab = (): Lab => {
   const old = presetNamed(Deno.env.get("COS_PRESET") ?? "small");
   if (old?.hint !== undefined) notice(old.hint);
   const preset: PresetName = old?.name ?? chosen("COS_PRESET", presetNames, "small");
-  const seeds = seedsSaid();
   const lab: Lab = {
     preset,
     device: chosen("COS_DEVICE", deviceNames, presets[preset].device),
-    ...(seeds === undefined ? {} : { seeds }),
     folder: Deno.env.get("COS_FOLDER") ?? projectOf(Deno.cwd()),
   };
   Deno.chdir(lab.folder);

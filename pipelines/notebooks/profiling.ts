@@ -2,13 +2,13 @@
 import { type Tensor, type TreeError, zerosArray } from "@chain-of-sight/core";
 import {
   against,
-  type Ceilings,
   compileFor,
   type Device,
   type DeviceError,
-  measureCeilings,
+  measureRoofline,
   type Plan,
   type Profiled,
+  type Roofline,
   theDevice,
 } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
@@ -17,8 +17,8 @@ import * as Effect from "effect/Effect";
 export interface MeasuredPlan {
   /** Its kernels, what could be won most of first. */
   readonly profile: readonly Profiled[];
-  /** What the device reaches. */
-  readonly ceilings: Ceilings;
+  /** Achieved rates of the device. */
+  readonly roofline: Roofline;
 }
 
 /** The plan of outputs for the device at hand. */
@@ -39,6 +39,6 @@ export const profileHere = (
         Object.entries(plan.inputs).map(([path, { dtype, shape }]) => [path, zerosArray(dtype, shape)]),
       ),
     );
-    const timed = yield* program.profile(repeats), ceilings = yield* measureCeilings();
-    return { profile: against(ceilings)(timed), ceilings };
+    const timed = yield* program.profile(repeats), roofline = yield* measureRoofline();
+    return { profile: against(roofline)(timed), roofline };
   }));

@@ -1,7 +1,7 @@
-/** A family of arms as a notebook runs it: its summary, and figures kept beside it. */
+/** A family of arms as a notebook runs it: its summary, and figures kept next to it. */
 import * as Effect from "effect/Effect";
 import { ablateHere } from "../ablations/ablate.ts";
-import { ablationOf, seedsUpTo } from "../ablations/ablation.ts";
+import { ablationOf } from "../ablations/ablation.ts";
 import { ablationCommand, DEFAULT_STORE } from "../ablations/commands.ts";
 import type { FamilyName } from "../ablations/config.ts";
 import { lossFigure } from "../ablations/figures.ts";
@@ -13,11 +13,11 @@ import type { Figure } from "../figures/plot.ts";
 import { writeFigures } from "../report/write.ts";
 import type { ProgressSink } from "../terminal/progress.ts";
 import { inLab, type Lab } from "./lab.ts";
-import { withRuns } from "./shown.ts";
+import { withRuns } from "./display.ts";
 
 /** A family that was run. */
 export interface Study {
-  /** What it found out. */
+  /** Its findings. */
   readonly summary: AblationSummary;
   /** Its directory. */
   readonly directory: string;
@@ -49,8 +49,7 @@ export const study = async (lab: Lab, family: FamilyName): Promise<Study> =>
   await inLab(
     lab,
     Effect.gen(function* () {
-      const asked = lab.seeds === undefined ? {} : { seeds: seedsUpTo(lab.seeds) };
-      const config = yield* fromEither(ablationOf(family, lab.preset, asked));
+      const config = yield* fromEither(ablationOf(family, lab.preset));
       const command = ablationCommand({
         words: ["ablate", "--family", family, "--preset", lab.preset],
         settings: [],

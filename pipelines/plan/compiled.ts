@@ -13,7 +13,7 @@ export interface CompiledStep {
   readonly peak: number;
   /** Kernels that one step starts. */
   readonly dispatches: number;
-  /** Floating-point operations of one step. */
+  /** FLOPs of one step. */
   readonly flops: number;
   /** Bytes that the kernels of one step read and write. */
   readonly bytes: number;

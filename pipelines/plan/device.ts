@@ -1,27 +1,27 @@
-/** Devices as plans know them: two ceilings, a precision and perhaps a memory. */
+/** Devices as plans know them: two peak rates, a precision and perhaps a memory. */
 import { type DeviceProfile, portableProfile } from "@chain-of-sight/kernels";
 import { TaggedFault } from "../base/fault.ts";
 import type { Precision } from "../train/precision.ts";
 import * as E from "fp-ts/lib/Either.js";
 
-/** A device by its ceilings. */
+/** A device by its peak rates. */
 export interface PlanDevice {
   /** Its name. */
   readonly name: string;
   /**
-   * Element types that its ceilings are for; `mixed` has f16 for products, what goes from one to the next, and frozen
+   * Element types that its peak rates are for; `mixed` has f16 for products, what goes from one to the next, and frozen
    * weights.
    */
   readonly precision: Precision;
-  /** Most floating-point operations per second. */
+  /** Most FLOPs per second. */
   readonly flops: number;
-  /** Most bytes read and written per second. */
+  /** Maximum number of bytes read and written per second. */
   readonly bytes: number;
   /** Bytes of its memory; null where not known. */
   readonly memory: number | null;
 }
 
-/** Names of devices whose ceilings are known. */
+/** Names of devices whose peak rates are known. */
 export type PlanDeviceName = "h100-f32" | "h100-mixed" | "m2-max-f32" | "m2-max-mixed";
 
 const h100 = { bytes: 3.13e12, memory: 78 * 2 ** 30 } as const;
@@ -90,7 +90,7 @@ export const profileOfDevice = ({ name, precision }: PlanDevice, limited = true)
 export class PlanError extends TaggedFault("PlanError") {}
 
 /** A device from `FLOP/s,bytes/s` or `FLOP/s,bytes/s,bytes of memory`, such as `51.5e12,3.13e12,80e9`. */
-export const deviceOfCeilings = (
+export const deviceOfRoofline = (
   text: string,
   precision: Precision = "f32",
 ): E.Either<PlanError, PlanDevice> => {
@@ -100,10 +100,10 @@ export const deviceOfCeilings = (
   const fits = (numbers.length === 2 || numbers.length === 3) &&
     parts.every((part, i) => part !== "" && Number.isFinite(numbers[i]) && numbers[i]! > 0);
   return fits
-    ? E.right({ name: "by its ceilings", precision, flops: flops!, bytes: bytes!, memory })
+    ? E.right({ name: "by its peak rates", precision, flops: flops!, bytes: bytes!, memory })
     : E.left(
       new PlanError({
-        op: "--device-ceilings",
+        op: "--device-peak",
         got: text === "" ? "nothing" : text,
         expected:
           "two or three numbers above 0 with commas between: FLOP/s, bytes/s and, if known, bytes of memory",

@@ -1,4 +1,4 @@
-/** Floating-point operations of a stage, from the description of its step: every node once (`core/cost.ts`). */
+/** FLOPs of a stage, from the description of its step: every node once (`core/cost.ts`). */
 import {
   type Cost,
   costOf,
@@ -16,7 +16,7 @@ import { bridgeOfStage, towerOfStage } from "../configs/model.ts";
 import { batchOfStage } from "../configs/training.ts";
 import { plannedTraining, wholeStep } from "./step.ts";
 
-/** Floating-point operations; a multiplication with an addition is two. */
+/** FLOPs; a multiplication with an addition is two. */
 export interface FlopCount {
   /** All of them. */
   readonly all: number;

@@ -1,6 +1,6 @@
 /**
- * What a step needs, from the compiler's plans of its programs on a device without limits: temporaries are alive from the
- * kernel that writes them to the last one that reads them, and lie nowhere yet.
+ * Requirements of a step, from the compiler's plans of its programs on a device without limits: temporaries are alive from the
+ * kernel that writes them to the last one that reads them, and are nowhere yet.
  */
 import { isGiven, sizeOf, specTrees, tensorBytes } from "@chain-of-sight/core";
 import {
@@ -15,7 +15,7 @@ import {
   stepsOf,
 } from "@chain-of-sight/kernels";
 import { additionsOf, microSources } from "../train/micro_batches.ts";
-import { greatestShard } from "../train/shard.ts";
+import { largestShard } from "../train/shard.ts";
 import { stepSource } from "../train/step_source.ts";
 import { type PlanDevice, profileOfDevice } from "./device.ts";
 import type { PlannedTraining } from "./step.ts";
@@ -24,7 +24,7 @@ import type { PlannedTraining } from "./step.ts";
 export interface MemoryNeed {
   /** Parameters, frozen and trained. */
   readonly weights: number;
-  /** What the optimiser remembers. */
+  /** State of the optimiser. */
   readonly optimiser: number;
   /** The batch, scalars, and results that are kept. */
   readonly data: number;
@@ -40,11 +40,11 @@ export interface MemoryNeed {
 export interface StepWork {
   /** Number of kernels. */
   readonly dispatches: number;
-  /** Floating-point operations. */
+  /** FLOPs. */
   readonly flops: number;
   /** Bytes read and written. */
   readonly bytes: number;
-  /** Seconds at the ceilings of the device. */
+  /** Seconds at the peak rates of the device. */
   readonly seconds: number;
 }
 
@@ -89,12 +89,12 @@ const temporariesOf = (plan: Plan): readonly Temporary[] => {
   });
 };
 
-/** The work of some plans, each run so often: every kernel at the ceiling of the device that it meets first. */
+/** The work of some plans, each run so often: every kernel at the peak rate of the device that it meets first. */
 const workOf = (plans: readonly (readonly [plan: Plan, runs: number])[], device: PlanDevice): StepWork => {
   const known = new Map<PlainKernel, StepWork>(), sum = { dispatches: 0, flops: 0, bytes: 0, seconds: 0 };
   for (const [plan, runs] of plans) {
     for (const { kernel } of stepsOf(plan)) {
-      const own = known.get(kernel) ?? atCeilings(kernel, device);
+      const own = known.get(kernel) ?? atRoofline(kernel, device);
       known.set(kernel, own);
       for (const name of ["dispatches", "flops", "bytes", "seconds"] as const) sum[name] += runs * own[name];
     }
@@ -102,7 +102,7 @@ const workOf = (plans: readonly (readonly [plan: Plan, runs: number])[], device:
   return sum;
 };
 
-const atCeilings = (kernel: PlainKernel, { flops, bytes }: PlanDevice): StepWork => {
+const atRoofline = (kernel: PlainKernel, { flops, bytes }: PlanDevice): StepWork => {
   const cost = kernelCost(kernel);
   return { dispatches: 1, ...cost, seconds: Math.max(cost.flops / flops, cost.bytes / bytes) };
 };
@@ -131,7 +131,7 @@ const programsOf = (
 ): { readonly plans: readonly (readonly [plan: Plan, runs: number])[]; readonly sums: number } => {
   const { micro } = training;
   if (micro === undefined) return { plans: [[compiled(stepSource(training).source), 1]], sums: 0 };
-  const shard = greatestShard(training, ranks), share = micro.count / ranks.size;
+  const shard = largestShard(training, ranks), share = micro.count / ranks.size;
   const sources = microSources(training, shard?.isOwn), additions = additionsOf(share);
   const stored = additions.flatMap(({ hold }) => hold ?? []), update = compiled(sources.update.source);
   // sums are one kernel where the update has all gradients side by side in their own order, as the loader finds out

@@ -39,7 +39,7 @@ export interface PlanSettings {
   readonly device: PlanDevice;
   /** Number of devices; each has all weights and an equal share of the batch. */
   readonly gpus: number;
-  /** Share of the device's ceilings that is reached, above 0 and at most 1. */
+  /** Share of the device's peak rates that is reached, above 0 and at most 1. */
   readonly utilisation: number;
   /** The devices are those of ranks, whose exchange is counted; without it the devices share the batch for nothing. */
   readonly ranks?: PlanRanks;
@@ -53,7 +53,7 @@ export interface StageRow extends StepForm {
   readonly memory: MemoryNeed;
   /** Whether the device's memory and buffers hold it; true where its memory is not known. */
   readonly fits: boolean;
-  /** Its work, as estimated; seconds at the ceilings. */
+  /** Its work, as estimated; seconds at the peak rates. */
   readonly work: StepWork;
   /** What ranks move in it, of which nothing happens meanwhile; absent without ranks. */
   readonly exchange?: ExchangeNeed;
@@ -105,7 +105,7 @@ export interface ConfigPlan {
   readonly device: PlanDevice;
   /** Number of devices. */
   readonly gpus: number;
-  /** Share of the ceilings that is reached. */
+  /** Share of the peak rates that is reached. */
   readonly utilisation: number;
   /** The stages. */
   readonly stages: Readonly<Record<StageName, StagePlan>>;
@@ -122,7 +122,7 @@ const assumptions: readonly string[] = [
   "memory: weights, the optimiser's two moments, the batch, and all temporaries (gradients, activations) alive at the worst moment by the compiler's plans, with the decoder as a loop; libraries not counted",
   "mixed precision: products, what goes from one to the next, and frozen parameters in f16; trained parameters, gradients and moments in f32",
   "micro-batches: as many images at a time as fit; gradients are added in a tree, whose sums are stored",
-  "time: each kernel at the ceiling of arithmetic or of memory, whichever it meets first, one after the other; reading images, text tokenisation and evaluation are not counted",
+  "time: each kernel at the peak rate of arithmetic or of memory, whichever it meets first, one after the other; reading images, text tokenisation and evaluation are not counted",
   "work: every operation of the description once; scores under the causal mask are counted though kernels leave them out, which the time allows for",
 ];
 
@@ -182,7 +182,7 @@ const onOne = (config: NamedConfig, gpus: number): NamedConfig => ({
   finetune: { ...config.finetune, batch: config.finetune.batch / gpus },
 });
 
-/** The divisors of a number, greatest first. */
+/** The divisors of a number, largest first. */
 const divisors = (n: number): readonly number[] =>
   Array.from({ length: n }, (_, i) => n - i).filter((d) => n % d === 0);
 
@@ -230,7 +230,7 @@ const stageRow = (
 };
 
 /**
- * The greatest of some numbers, given greatest first, that holds; the last where none does. Each trial says what it
+ * The largest of some numbers, given largest first, that holds; the last where none does. Each trial says what it
  * expects to hold, so that few are tried, from one on where that is `near` already.
  */
 const mostThatHold = (
@@ -244,13 +244,8 @@ const mostThatHold = (
     const likely = numbers.findIndex((n) => n <= expected(numbers[i]!));
     i = Math.max(i + 1, likely < 0 ? numbers.length - 1 : likely);
   }
-  // what was expected of the greatest may be less than what holds
-  while (i > 0) {
-    const likely = numbers.findIndex((n) => n <= expected(numbers[i]!));
-    const greater = numbers.findIndex((_, at) => at >= likely && at < i && holds(numbers[at]!));
-    if (likely < 0 || greater < 0) break;
-    i = greater;
-  }
+  // what was expected of the largest may be less than what holds
+  while (i > 0 && numbers[i - 1]! <= expected(numbers[i]!) && holds(numbers[i - 1]!)) i--;
   return numbers[i]!;
 };
 

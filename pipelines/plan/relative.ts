@@ -11,20 +11,20 @@ export interface RelativeTime {
   readonly tokens: number;
   /** What is predicted. */
   readonly predicted: number;
-  /** What the paper measured; null for what is not in the paper. */
+  /** Measurements of the paper; null for what is not in the paper. */
   readonly measured: number | null;
 }
 
-/** What follows from the times. */
+/** Values derived from the times. */
 export interface RelativeTimes {
   /** The token counts of the paper, most first. */
   readonly points: readonly RelativeTime[];
   /** The configuration that is planned. */
   readonly planned: RelativeTime;
-  /** Root of the mean square of predicted - measured, over the points but the first, which is 1 by definition. */
+  /** RMSE of predicted against measured times, over the points but the first, which is 1 by definition. */
   readonly rmsError: number;
-  /** The greatest absolute difference. */
-  readonly greatestError: number;
+  /** The largest absolute difference. */
+  readonly maxError: number;
   /**
    * What does not depend on visual tokens (text, encoder, the rest of a training), in visual tokens of equal cost: by
    * straight lines through what was predicted and what was measured.
@@ -70,7 +70,7 @@ export const relativeTimes = (
     predicted: secondsOf(c) / longest,
     measured: c.rows[0]?.relativeTime ?? null,
   });
-  // the planned configuration stands for those that are pre-trained as it is
+  // the planned configuration represents those that are pre-trained as it is
   const alike = (c: NamedConfig): boolean => JSON.stringify(c.bridge) === JSON.stringify(config.bridge);
   const points = measured.map((c) => ({ ...relative(c), ...(alike(c) ? { config: config.name } : {}) }));
   const errors = points.slice(1).map(({ predicted, measured }) => predicted - measured!);
@@ -80,7 +80,7 @@ export const relativeTimes = (
     points,
     planned: relative(config),
     rmsError: Math.sqrt(errors.reduce((s, e) => s + e * e, 0) / errors.length),
-    greatestError: Math.max(...errors.map(Math.abs)),
+    maxError: Math.max(...errors.map(Math.abs)),
     fixedTokens: { predicted: line((p) => p.predicted), measured: line((p) => p.measured!) },
   };
 };

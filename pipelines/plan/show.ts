@@ -13,7 +13,7 @@ const right = (name: string) => ({ name, align: "right" as const });
 const stageColumns = [right("pre-training"), right("fine-tuning")];
 
 /** How people read a stage's name. */
-const spoken = { pretrain: "pre-training", finetune: "fine-tuning" } as const;
+const stageTitles = { pretrain: "pre-training", finetune: "fine-tuning" } as const;
 
 const both = ({ stages }: ConfigPlan, of: (stage: StagePlan) => Cell): readonly Cell[] => [
   of(stages.pretrain),
@@ -88,7 +88,7 @@ const rowsText = (plan: ConfigPlan): string =>
       rows.map((row) => {
         const { weights, optimiser, data, gradients, activations, peak } = row.memory;
         return [
-          spoken[name],
+          stageTitles[name],
           blocks(row.remat),
           count(row.images),
           count(row.micro),
@@ -106,7 +106,7 @@ const exchangeText = (plan: ConfigPlan): readonly string[] => {
     if (best?.exchange === undefined) return [];
     const { sent, staged, seconds } = best.exchange, step = 3600 * best.hours / steps;
     return [[
-      spoken[name],
+      stageTitles[name],
       bytesText(sent),
       bytesText(staged),
       short(seconds),
@@ -125,7 +125,7 @@ const compiledText = (plan: ConfigPlan): readonly string[] => {
     if (best === null || compiled === null) return [];
     const { memory: { peak }, work } = best;
     const line = (what: string, by: number, is: number, text: (n: number) => string): readonly Cell[] => [
-      spoken[name],
+      stageTitles[name],
       what,
       text(by),
       text(is),
@@ -156,7 +156,7 @@ const relativeText = ({ pretrainingTime: { points, planned, ...errors }, stages 
     measured === null ? "" : signed(predicted - measured),
   ];
   const rows = points.some(({ config }) => config === planned.config) ? points : [...points, planned];
-  const { fixedTokens: { predicted, measured }, rmsError, greatestError } = errors;
+  const { fixedTokens: { predicted, measured }, rmsError, maxError } = errors;
   return [
     table(
       [
@@ -168,9 +168,9 @@ const relativeText = ({ pretrainingTime: { points, planned, ...errors }, stages 
       ],
       rows.map(row),
     ),
-    `predicted for ${stages.pretrain.tokens.text} text tokens an image and the kernels' work alone: wrong by ` +
-    `${rmsError.toFixed(3)} in the root of the mean square, by ${greatestError.toFixed(3)} at most;`,
-    `what does not depend on visual tokens costs as much as ${predicted.toFixed(0)} of them here, ` +
+    `predicted for ${stages.pretrain.tokens.text} text tokens an image and the kernels' FLOPs alone: RMSE ` +
+    `${rmsError.toFixed(3)}, maximum error ${maxError.toFixed(3)};`,
+    `the cost that does not depend on visual tokens equals ${predicted.toFixed(0)} of them here, ` +
     `${measured.toFixed(0)} ${
       measured > predicted
         ? "in the paper, whose texts are longer or which spends time elsewhere"
@@ -182,14 +182,14 @@ const relativeText = ({ pretrainingTime: { points, planned, ...errors }, stages 
 /** A plan in full: stages, parameters, work, memory, time, and what it all rests on. */
 export const planText = (plan: ConfigPlan): string => {
   const { name, geometry, device, gpus, utilisation, gpuHours } = plan;
-  const ceilings = `${flopsText(device.flops)}/s and ${bytesText(device.bytes)}/s in ${device.precision}`;
+  const roofline = `${flopsText(device.flops)}/s and ${bytesText(device.bytes)}/s in ${device.precision}`;
   const memory = device.memory === null ? "" : `, ${bytesText(device.memory)}`;
   return [
     `${name}, ${geometry} size: ${count(plan.trainableParameters)} parameters trained in fine-tuning, ` +
     (gpuHours === null ? `does not fit ${device.name}` : `${short(gpuHours)} GPU-hours`),
-    `${gpus} GPU${gpus === 1 ? "" : "s"} ${device.name} (${ceilings}${memory}) at ${
+    `${gpus} GPU${gpus === 1 ? "" : "s"} ${device.name} (${roofline}${memory}) at ${
       Math.round(100 * utilisation)
-    } % of the ceilings`,
+    } % of the peak rates`,
     stagesText(plan),
     parametersText(plan),
     workText(plan),

@@ -36,11 +36,11 @@ const symbols = {
 /** MPI_THREAD_MULTIPLE: functions are called by threads other than the one that began. */
 const MULTIPLE = 3;
 
-/** Most bytes of one broadcast: MPI counts in 32 bits. */
+/** Maximum number of bytes of one broadcast: MPI counts in 32 bits. */
 const PIECE = 2 ** 28;
 
 /** Seconds that ranks wait for each other between windows of steps, where rank 0 may validate or save. */
-const PATIENCE = 3600;
+const TIMEOUT = 3600;
 
 /** Milliseconds between two looks for an announcement. */
 const IDLE = 5;
@@ -155,7 +155,7 @@ export const openMpi = (watchdog: number): Effect.Effect<Ranks, RanksError, Scop
           mpi.MPI_Allgather(
             ...[mine, TEXT_BYTES, mpi.ompi_mpi_byte] as const,
             ...[all, TEXT_BYTES, mpi.ompi_mpi_byte, world] as const,
-          ), PATIENCE);
+          ), TIMEOUT);
         return Array.from({ length: size }, (_, i) => {
           const one = all.subarray(i * TEXT_BYTES, (i + 1) * TEXT_BYTES);
           return new TextDecoder().decode(one.subarray(0, one.indexOf(0)));
@@ -164,7 +164,7 @@ export const openMpi = (watchdog: number): Effect.Effect<Ranks, RanksError, Scop
     const announce = (text: string): Effect.Effect<string, RanksError> =>
       Effect.gen(function* () {
         const bytes = new TextEncoder().encode(text), length = Int32Array.of(bytes.length);
-        // whoever waits for long looks now and then: a call that waits would keep a core busy
+        // whatever waits for long looks now and then: a call that waits would keep a core busy
         const request = new BigUint64Array(1), done = new Int32Array(1);
         yield* now(
           "hear rank 0",

@@ -36,7 +36,7 @@ export interface Ranks {
   readonly announce: (text: string) => Effect.Effect<string, RanksError>;
 }
 
-/** Most bytes of a text that ranks gather. */
+/** Maximum number of bytes of a text that ranks gather. */
 export const TEXT_BYTES = 1024;
 
 /** One process by itself. */

@@ -36,10 +36,10 @@ export const partSum = async (
   return received.slice(0, count);
 };
 
-/** Numbers that are summed at a time, so that what is held beside them is bounded: 64 MiB. */
+/** Numbers that are summed at a time, so that what is held alongside them is bounded: 64 MiB. */
 const BLOCK = 2 ** 24;
 
-/** Sums over the ranks of a transport, in place. Memory beside the numbers is kept from call to call. */
+/** Sums over the ranks of a transport, in place. Memory alongside the numbers is kept from call to call. */
 export const treeSum = (
   { size, alltoall, allgather }: Transport,
   block: number = BLOCK,

@@ -25,6 +25,6 @@ export const covered = (a: Box, b: Box): number => {
 /** Middle of a box. */
 export const centre = ([x1, y1, x2, y2]: Box): readonly [number, number] => [(x1 + x2) / 2, (y1 + y2) / 2];
 
-/** Whether a point lies in a box, edges included. */
+/** Whether a point is in a box, edges included. */
 export const holds = ([x1, y1, x2, y2]: Box, [x, y]: readonly [number, number]): boolean =>
   x >= x1 && x <= x2 && y >= y1 && y <= y2;

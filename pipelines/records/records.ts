@@ -220,7 +220,7 @@ export const anyRecordCodec = t.union(
   "a record",
 );
 
-/** What a model wrote. */
+/** Output of a model. */
 export interface Prediction extends TypeOf<typeof predictionCodec> {}
 
 /** @internal */
@@ -239,7 +239,7 @@ export interface Answered<R extends BenchmarkRecord = BenchmarkRecord> {
   readonly answer: string;
 }
 
-/** Whether the split hides the answer of a question, so that it can be neither learnt nor scored. */
+/** Whether the split hides the answer of a question, so that it can be neither learned nor scored. */
 export const isHidden = (record: BenchmarkRecord): boolean => {
   switch (record.kind) {
     case "open":

@@ -1,4 +1,4 @@
-/** The report of an ablation: arms with intervals over seeds and scenes, beside the paper's, each number with its artefact. */
+/** The report of an ablation: arms with intervals over seeds and scenes, alongside the paper's, each number with its artefact. */
 import * as Effect from "effect/Effect";
 import type { DecodeError } from "../base/bridge.ts";
 import { type AblationSummary, type Origin, summaryCodec } from "../ablations/summary_types.ts";
@@ -119,7 +119,7 @@ const failureTable = ({ failures }: AblationSummary): readonly ReportTable[] =>
     rows: failures.map(({ label, artefact, reason }) => ({ values: [label, artefact, reason], sources: [] })),
   }];
 
-// Artefacts may be another ablation's, of another version of the code: what made one stands in its own manifest.
+// Artefacts may be another ablation's, of another version of the code: what made one is in its own manifest.
 const sourcesOf = (
   summary: AblationSummary,
   { jobs, store }: AblationRecord,
@@ -167,7 +167,7 @@ const drawn = (
         : Effect.fail(error),
   );
 
-/** Most arms whose sheets of answers a report shows. */
+/** Maximum number of arms whose sheets of answers a report shows. */
 const SHEETS = 12;
 
 /** The report of an ablation's directory. Artefacts that are gone from the store leave curves and images out. */

@@ -1,4 +1,4 @@
-/** What a report says, as data: tables whose numbers name their sources, figures, samples and configurations. */
+/** Text of a report, as data: tables whose numbers name their sources, figures, samples and configurations. */
 import type { Interval } from "../base/bootstrap.ts";
 import type { Figure } from "../figures/plot.ts";
 import type { Json } from "../base/hash.ts";
@@ -88,7 +88,7 @@ export interface ReportConfig {
 export interface ReportDocument {
   /** Title. */
   readonly title: string;
-  /** What was found, in a sentence. */
+  /** Findings, in a sentence. */
   readonly headline?: string | undefined;
   /** One line under it. */
   readonly about: string;

@@ -8,7 +8,7 @@ export interface Html {
   readonly [markup]: string;
 }
 
-/** What may stand in a template: text is escaped, lists are joined, `false` and nothing leave nothing. */
+/** What may be in a template: text is escaped, lists are joined, `false` and nothing leave nothing. */
 export type Content = Html | string | number | false | undefined | readonly Content[];
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -40,7 +40,7 @@ export const textOfHtml = (content: Content): string =>
     : escapeHtml(String(content));
 
 /**
- * A template of HTML. Values in attributes stand in quotes, and none stands in a tag's name, a script or a style.
+ * A template of HTML. Values in attributes are in quotes, and none is in a tag's name, a script or a style.
  *
  * ```ts
  * import { html, textOfHtml } from "./html.ts";
@@ -55,7 +55,7 @@ export const html = (parts: TemplateStringsArray, ...values: readonly Content[])
 /** Text that is HTML already and was made here: figures, styles. Never text that came from outside. */
 export const trusted = (text: string): Html => ({ [markup]: text });
 
-/** The policy of a page that is a file by itself: nothing is loaded and no script runs, whatever stands in it. */
+/** The policy of a page that is a file by itself: nothing is loaded and no script runs, whatever is in it. */
 export const ALONE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 /** A value as a block of JSON that scripts and people read, which no text in it can end. */

@@ -1,4 +1,4 @@
-/** A report as one page of HTML that needs nothing beside itself: no request, no script. */
+/** A report as one page of HTML that needs nothing alongside itself: no request, no script. */
 import type { Ranged, ReportDocument, ReportTable, Source, Value } from "./document.ts";
 import { ALONE, type Content, embeddedJson, type Html, html, textOfHtml, trusted } from "./html.ts";
 import { style } from "./style.ts";
@@ -15,7 +15,7 @@ const isRanged = (value: Value): value is Ranged => typeof value === "object";
 const fixed = (value: number, scale: number): string =>
   Number.isFinite(value) ? (value * scale).toFixed(scale === 1 ? 2 : 1) : String(value);
 
-/** One value as HTML; the interval stands smaller behind its number. */
+/** One value as HTML; the interval is smaller behind its number. */
 export const valueHtml = (value: Value): Html =>
   isRanged(value)
     ? html`${fixed(value.value, value.scale)} <span class="range">[${fixed(value.low, value.scale)}, ${
@@ -25,7 +25,7 @@ export const valueHtml = (value: Value): Html =>
 
 const isNumeric = (value: Value): boolean => typeof value === "number" || isRanged(value);
 
-/** A table as HTML. `cite` gives what stands behind the first value of a row. */
+/** A table as HTML. `cite` gives what follows the first value of a row. */
 export const tableHtml = (table: ReportTable, cite: (sources: readonly string[]) => Content): Html => {
   const numeric = table.columns.map((_, i) =>
     table.rows.some(({ values }) => isNumeric(values[i])) &&
@@ -104,7 +104,7 @@ const sourceTable = (sources: readonly Source[]): Html =>
     </div>
   `;
 
-/** What the embedded JSON of a report holds: everything but images and drawings. */
+/** Contents of the embedded JSON of a report: everything but images and drawings. */
 export const reportData = (
   { title, headline, about, command, tables, sources, configs }: ReportDocument,
 ): unknown => ({

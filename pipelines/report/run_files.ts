@@ -1,7 +1,7 @@
 /** What a run directory holds for its readers: read leniently, so that a run that is going on can be read too. */
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
-import { amountCodec } from "../base/amount.ts";
+import { nullableNumberCodec } from "../base/nullable_number.ts";
 import type { DecodeError } from "../base/bridge.ts";
 import { type DiskError, existing, namesIn, onDisk } from "../base/disk.ts";
 import type { Manifest } from "../runs/manifest.ts";
@@ -15,21 +15,21 @@ import { follow, noSeries } from "../runs/tail.ts";
 export interface StageNumber {
   /** The stage. */
   readonly stage: string;
-  /** What it is. */
+  /** Its kind. */
   readonly name: string;
   /** The number. */
   readonly value: number;
 }
 
-const summaryType = t.type({ stages: t.record(t.string, t.record(t.string, amountCodec())) });
+const summaryType = t.type({ stages: t.record(t.string, t.record(t.string, nullableNumberCodec())) });
 
-/** A run as it stands on disk. */
+/** A run unchanged on disk. */
 export interface RunFiles {
   /** Its folder. */
   readonly path: string;
   /** Its manifest. */
   readonly manifest: Manifest;
-  /** What its stages found, by its summary; nothing without one. */
+  /** Findings of its stages, by its summary; nothing without one. */
   readonly numbers: readonly StageNumber[];
   /** Metrics by stage, in the order of the stages. */
   readonly metrics: Readonly<Record<string, readonly MetricRecord[]>>;

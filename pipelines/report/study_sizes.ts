@@ -108,7 +108,7 @@ const linesOf = (named: readonly NamedSizes[]): readonly SizeLine[] =>
     }))
   );
 
-/** Accuracy over sizes, with the control beside it. */
+/** Accuracy over sizes, with the control next to it. */
 export const sizesChart = ({ accuracy }: StudiedSizes): Figure =>
   sizeChart({
     title: "What is seen of objects by their size",
@@ -118,7 +118,7 @@ export const sizesChart = ({ accuracy }: StudiedSizes): Figure =>
     yLabel: "Balanced accuracy of presence (%)",
   });
 
-/** Gains over sizes, with the control beside them. */
+/** Gains over sizes, with the control alongside them. */
 export const gainsChart = ({ gains }: StudiedSizes): Figure =>
   sizeChart({
     title: "What more pixels and more tokens add, by size of the object",

@@ -1,4 +1,4 @@
-/** What two runs differ in: configuration, data, code, device, stages and scores. */
+/** Differences of two runs: configuration, data, code, device, stages and scores. */
 import { endsOf } from "../base/fields.ts";
 import type { IndexedRun } from "./index.ts";
 import { isArtefact } from "./run_scores.ts";

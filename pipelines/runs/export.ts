@@ -14,7 +14,7 @@ export type ExportFormat = "csv" | "parquet" | "tensorboard";
 /** Every format. */
 export const exportFormats: readonly ExportFormat[] = ["csv", "parquet", "tensorboard"];
 
-/** What an export wrote. */
+/** Output of an export. */
 export interface Exported {
   /** The files. */
   readonly files: readonly string[];

@@ -15,7 +15,7 @@ export interface IndexedRun {
   readonly path: string;
   /** Its manifest. */
   readonly manifest: Manifest;
-  /** How it stands. */
+  /** How it is. */
   readonly status: RunStatus;
   /** Its scores by name; of a run with several arms the best. */
   readonly scores: Scores;
@@ -31,7 +31,7 @@ export interface UnreadableRun {
   readonly reason: string;
 }
 
-/** What stands below a folder, by path. */
+/** Contents of a folder, by path. */
 export interface RunIndex {
   /** The runs. */
   readonly runs: readonly IndexedRun[];
@@ -86,7 +86,7 @@ const walk = (folder: string, found: Found, deep: number): Effect.Effect<void, D
     }
   });
 
-/** Every run directory below a folder, by path. What cannot be read is told beside, and hides no other. */
+/** Every run directory below a folder, by path. What cannot be read is informed alongside, and hides no other. */
 export const indexRuns = (folder: string): Effect.Effect<RunIndex, DiskError> =>
   Effect.gen(function* () {
     const found: Found = { runs: [], unreadable: [] };

@@ -1,5 +1,5 @@
 /**
- * Leases of jobs of Slurm: files beside locks that are made by one process alone. Mounts that keep locks of different
+ * Leases of jobs of Slurm: files alongside locks that are made by one process alone. Mounts that keep locks of different
  * machines apart (NFS with `nolock`) still make a file once; a lease is over when Slurm says that its job is.
  */
 import * as Effect from "effect/Effect";
@@ -16,7 +16,7 @@ export const slurmJob = (): string | undefined => {
   }
 };
 
-/** The lease beside a lock. */
+/** The lease alongside a lock. */
 export const leasePath = (lock: string): string => `${lock}.lease`;
 
 /** Makes a lease that is not there; gives whether it did. */
@@ -35,7 +35,7 @@ const WRITTEN = 60_000;
 
 /** A lease that is there. */
 export interface FoundLease {
-  /** What it says. */
+  /** Its text. */
   readonly text: string;
   /** Whether it was made a moment ago. */
   readonly isFresh: boolean;

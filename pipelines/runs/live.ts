@@ -1,6 +1,6 @@
 /**
  * Trainings shown by other programs while they go on: their metrics as TensorBoard's event files in the run directory, or
- * in a file store of MLflow. Which, is said beside the program, not in configurations: it decides no number.
+ * in a file store of MLflow. Which, is said alongside the program, not in configurations: it decides no number.
  */
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
@@ -121,7 +121,7 @@ export interface LiveTail {
 
 /**
  * Opens the live logs of a training for as long as the scope lives, with the records that its metrics hold already. A
- * training that resumes begins them anew, so that nothing of what it does again is shown twice.
+ * training that resumes begins them again, so that nothing of what it does again is shown twice.
  */
 export const openLiveTail = (metrics: string): Effect.Effect<LiveTail, never, Scope.Scope> =>
   Effect.gen(function* () {

@@ -119,7 +119,7 @@ const CHUNK = 2 ** 18;
 /** Takes a line without its break, and where it ends; nothing in place of one that is too long. */
 export type LineReader = (line: Uint8Array | undefined, end: number) => void;
 
-/** Where the whole lines of a file end, and whether more stands behind them. */
+/** Where the whole lines of a file end, and whether more follows them. */
 export interface LinesRead {
   /** Bytes up to the end of the last whole line. */
   readonly end: number;
@@ -165,7 +165,7 @@ export const linesIn = async (
 /** Takes a record, and where its line ends. */
 export type RecordReader = (record: MetricRecord, end: number) => void;
 
-/** What is known of a file whose records went by. */
+/** Facts about a file whose records went by. */
 export interface MetricsScan extends LinesRead {
   /** Number of its records. */
   readonly count: number;

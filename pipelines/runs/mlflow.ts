@@ -31,7 +31,7 @@ const RUNNING = 1, ended: Readonly<Record<LiveEnd, number>> = { finished: 3, fai
 const LOCAL = 4;
 
 /** Characters of the longest value of a parameter that MLflow takes. */
-const MOST = 6000;
+const LIMIT = 6000;
 
 /** A name as MLflow takes names: at most 250 letters, digits, dashes, dots, spaces and slashes, of a file below a folder. */
 const nameOf = (name: string): string =>
@@ -52,7 +52,7 @@ const paramsOf = async (run: string): Promise<readonly (readonly [string, string
   const text = await readOwnText(`${run}/manifest.json`).catch(() => "{}");
   const { config = {} } = JSON.parse(text) as { readonly config?: unknown };
   return endsOf(config, "").flatMap(([path, value]) =>
-    value === undefined || typeof value === "object" ? [] : [[path, String(value).slice(0, MOST)] as const]
+    value === undefined || typeof value === "object" ? [] : [[path, String(value).slice(0, LIMIT)] as const]
   );
 };
 

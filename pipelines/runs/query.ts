@@ -93,7 +93,7 @@ export const meets = (run: IndexedRun, { field, relation, value }: Condition): b
 export interface RunQuery {
   /** Conditions as text; all must be met. */
   readonly where?: readonly string[];
-  /** The field to sort by, least first; `-field` is greatest first. Runs without it come last. By path unless said. */
+  /** The field to sort by, least first; `-field` is largest first. Runs without it come last. By path unless said. */
   readonly sort?: string;
 }
 

@@ -90,7 +90,7 @@ const busy = (path: string, holder: LockHolder | undefined): LockError =>
     holder,
   });
 
-/** Takes the lease beside a lock whose file is locked; gives who holds it where that is another job. */
+/** Takes the lease alongside a lock whose file is locked; gives who holds it where that is another job. */
 const takeLease = async (path: string, holder: LockHolder): Promise<LockHolder | undefined> => {
   const lease = leasePath(path), text = `${JSON.stringify(holder)}\n`;
   for (;;) {
@@ -100,13 +100,14 @@ const takeLease = async (path: string, holder: LockHolder): Promise<LockHolder |
       if (holder.job === undefined) return undefined;
       continue; // released meanwhile
     }
-    const rival = holderIn(found.text);
+    const other = holderIn(found.text);
     // on one machine the system's lock excludes, and it was free
-    const lives = rival === undefined
+    const lives = other === undefined
       ? found.isFresh
-      : rival.host !== holder.host && rival.job !== undefined && rival.job !== holder.job &&
-        await jobLives(rival.job);
-    if (lives) return rival ?? { ...holder, pid: 0, host: "another machine" };
+      : other.host !== holder.host && other.job !== undefined &&
+        other.job !== holder.job &&
+        await jobLives(other.job);
+    if (lives) return other ?? { ...holder, pid: 0, host: "another machine" };
     await dropLease(lease);
   }
 };
@@ -126,10 +127,10 @@ const take = async (path: string): Promise<Taken | LockError> => {
     }
     const job = slurmJob(), own = job === undefined ? {} : { job };
     const holder: LockHolder = { pid: Deno.pid, host: hostName(), since: new Date().toISOString(), ...own };
-    const rival = await takeLease(path, holder);
-    if (rival !== undefined) {
+    const other = await takeLease(path, holder);
+    if (other !== undefined) {
       file.close();
-      return busy(path, rival);
+      return busy(path, other);
     }
     await rewrite(file, `${JSON.stringify(holder)}\n`);
     return { file, lock: { path, takenFrom: before } };

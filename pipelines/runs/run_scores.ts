@@ -46,7 +46,7 @@ export const scoresOfResult = (result: unknown): RunScores => ({
   intervals: {},
 });
 
-/** What the evaluations of a run found: the numbers of its stages that are no trainings, which have a loss. */
+/** Findings of the evaluations of a run: the numbers of its stages that are no trainings, which have a loss. */
 const evaluatedIn = (stages: unknown): Scores =>
   Object.assign(
     {},

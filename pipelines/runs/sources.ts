@@ -27,7 +27,7 @@ const imports: Readonly<Record<string, string>> = config.imports;
 const countedType = t.type({
   /** Hash of the code of a file, or of its bytes where it is none. */
   hash: t.string,
-  /** What it imports or reads, as it says it. */
+  /** Inputs of it imports or, as it says it. */
   uses: t.readonlyArray(t.string),
 });
 
@@ -62,7 +62,7 @@ type Valued = Token & { readonly value?: unknown };
 const isText = (token: Valued | undefined): token is Token & { readonly value: string } =>
   token?.type.label === "string";
 
-/** What code imports, and the files beside it that it names by `new URL("...", import.meta.url)`. */
+/** What code imports, and the files next to it that it names by `new URL("...", import.meta.url)`. */
 const usesIn = (tokens: readonly Valued[]): readonly string[] =>
   tokens.flatMap((token, i) => {
     const word = token.type.keyword ?? token.value, next = tokens[i + 1], after = tokens[i + 2];
@@ -126,7 +126,7 @@ export const closureOf = (
 
 /**
  * The hash of some files of the library with all that they import, and of others by themselves. Where the library was
- * not loaded from files its version stands for them. Throws what reading throws.
+ * not loaded from files its version represents them. Throws what reading throws.
  */
 export const sourcesOf = (
   roots: readonly string[],

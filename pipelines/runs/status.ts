@@ -1,7 +1,7 @@
 /** How runs stand, for lists and the board. */
 import type { Manifest } from "./manifest.ts";
 
-/** How a run stands. */
+/** How a run is. */
 export type RunStatus = "running" | "finished" | "failed" | "stopped";
 
 /** Every status. */

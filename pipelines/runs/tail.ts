@@ -26,7 +26,7 @@ export interface Series extends KeptRecords {
   readonly malformed: number;
   /** Bytes up to the end of the last whole line. */
   readonly bytes: number;
-  /** The last whole line, at most {@link linesIn} gives of it: while it still stands where it stood, the file was only added to. */
+  /** The last whole line, at most {@link linesIn} gives of it: while it still is where it stood, the file was only added to. */
   readonly last: Uint8Array;
 }
 

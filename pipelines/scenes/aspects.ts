@@ -2,7 +2,7 @@
 import type { Style } from "./config.ts";
 import tables from "./drawings.json" with { type: "json" };
 
-/** What was measured on the drawings of a style, in the order of the vocabulary; `tools/vocabulary/make.ts` measures. */
+/** Measurements on the drawings of a style, in the order of the vocabulary; `tools/vocabulary/make.ts` measures. */
 export interface DrawnTable {
   /** The style. */
   readonly style: string;

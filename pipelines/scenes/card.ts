@@ -15,7 +15,7 @@ export const sizeBins: readonly number[] = [0, 16, 32, 64, 100, Infinity];
 /** Numbers of things by name. */
 export type Tally = Readonly<Record<string, number>>;
 
-/** What one split holds. */
+/** Contents of one split. */
 export interface SplitCard {
   /** The split. */
   readonly split: Split;
@@ -41,7 +41,7 @@ export interface SplitCard {
 
 /** A source of images or letters. */
 export interface SourceCard {
-  /** What it gives. */
+  /** Its result. */
   readonly gives: string;
   /** Package and version. */
   readonly source: string;

@@ -40,7 +40,7 @@ const rules = [
   "large-objects: the control; every object is large, so that more visual tokens should not help",
 ] as const;
 
-/** The card as a page of Markdown; `table` is the path of the JSON beside it, if there is one. */
+/** The card as a page of Markdown; `table` is the path of the JSON next to it, if there is one. */
 export const cardMarkdown = (card: DataCard, table?: string): string => {
   const { splits, config } = card, scenes = total(splits, (s) => s.scenes), names = frequent(splits);
   return [

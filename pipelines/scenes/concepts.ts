@@ -102,7 +102,7 @@ export interface Concept {
   readonly theme: Theme;
   /** Everywhere that it is found, the first most. */
   readonly themes: readonly Theme[];
-  /** What it is. */
+  /** Its kind. */
   readonly group: Group;
   /** The character of Unicode, as names in other languages (CLDR) and keywords are filed; without U+FE0F. */
   readonly emoji: string;

@@ -151,7 +151,7 @@ const styleList = fromGuard(`one or more of ${styles.join(", ")}`, isStyleList);
 const shares = ordered("shares of the side", bounded("a share of the side", 0.02, 0.6));
 /** @internal */
 export const stampCodec = t.strict({
-  /** What it shows. */
+  /** Its content. */
   concept: t.number,
   /** Absolute path. */
   file: t.string,
@@ -197,9 +197,9 @@ export const worldCodec = t.exact(t.intersection([
       objects: ordered("large.objects", bounded("large.objects", 2, 16, true)),
       size: shares,
     }),
-    /** Least and greatest height of capital letters on plates, as a share of the side of the image. */
+    /** Minimum and maximum height of capital letters on plates, as a share of the side of the image. */
     letters: shares,
-    /** Greatest share of the image that the boxes of objects cover together; larger draws are shrunk. */
+    /** Largest share of the image that the boxes of objects cover together; larger draws are shrunk. */
     cover: bounded("cover", 0.05, 1),
   }),
   t.partial({
@@ -226,13 +226,13 @@ export const dataFieldsCodec = t.exact(t.intersection([
     master: bounded("master", 16, 2048, true),
     /** How many concepts of the vocabulary are used: the first `concepts`. */
     concepts: bounded("concepts", 4, concepts.length, true),
-    /** Fewest and most objects of a scene. */
+    /** Minimum number of and most objects of a scene. */
     objects: ordered("objects", bounded("objects", 2, 64, true)),
     /** Most objects of one concept in a scene. */
     sameConcept: bounded("sameConcept", 1, 9, true),
-    /** Least and greatest longer side of an object, as a share of the side of the image. */
+    /** Minimum and maximum longer side of an object, as a share of the side of the image. */
     size: ordered("size", bounded("size", 0.02, 0.45)),
-    /** Greatest share of the smaller of two boxes that both cover; stricter than intersection over union. */
+    /** Largest share of the smaller of two boxes that both cover; stricter than intersection over union. */
     overlap: bounded("overlap", 0, 1),
     /** Most text plates of a scene; their number is uniform from 0 to this. */
     plates: bounded("plates", 0, 3, true),

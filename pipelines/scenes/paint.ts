@@ -15,7 +15,7 @@ export interface Surface {
 
 /**
  * Paints an image with opacity (four channels, colours multiplied by opacity) over a box: every pixel is the mean of
- * the image over its area. The box must lie within the surface.
+ * the image over its area. The box must be within the surface.
  */
 export const paintSprite = (
   { side, rgb }: Surface,
@@ -49,7 +49,7 @@ export const paintSprite = (
   }
 };
 
-/** Paints a colour through coverage (one channel), scaled to a box; what lies outside the surface is left out. */
+/** Paints a colour through coverage (one channel), scaled to a box; what is outside the surface is left out. */
 export const paintCoverage = (
   { side, rgb }: Surface,
   { data, width, height }: SpriteImage,
@@ -78,7 +78,7 @@ export const paintCoverage = (
   }
 };
 
-/** Fills a box with a colour. The box must lie within the surface. */
+/** Fills a box with a colour. The box must be within the surface. */
 export const fillBox = ({ side, rgb }: Surface, { x, y, w, h }: PixelBox, [r, g, b]: Colour): void => {
   for (let j = y; j < y + h; j++) {
     for (let i = x, q = (j * side + x) * 3; i < x + w; i++, q += 3) {

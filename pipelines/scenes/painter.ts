@@ -10,7 +10,7 @@ import {
   type SpriteStore,
   storeOf,
 } from "./sprite_pack.ts";
-import { aboveText, besideText, letterStarts, plateFonts } from "./plate_fonts.ts";
+import { aboveText, alongsideText, letterStarts, plateFonts } from "./plate_fonts.ts";
 import type { Plate, Scene, SceneObject } from "./record.ts";
 import { paintPattern, paintPhoto } from "./world_background.ts";
 import { pixelBox } from "./world_layout.ts";
@@ -43,7 +43,7 @@ const paintPlate = (
   const margin = Math.round(MARGIN * height / GLYPH), y = at.y + aboveText(height) - margin;
   [...text].forEach((character, i) => {
     const cell = need(store, glyphName(font, character));
-    const x = at.x + besideText(height) + starts[i]! - margin;
+    const x = at.x + alongsideText(height) + starts[i]! - margin;
     const w = Math.round(cell.width * height / GLYPH), h = Math.round(cell.height * height / GLYPH);
     paintCoverage(surface, cell, { x, y, w, h }, ink);
   });

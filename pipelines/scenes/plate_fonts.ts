@@ -38,7 +38,7 @@ export const letterStarts = (font: PlateFont, text: string, height: number): rea
 };
 
 /** Distance of the text from the left and right edges of its plate, for capital letters of `height` pixels. */
-export const besideText = (height: number): number => Math.round(height * 0.55) + 1;
+export const alongsideText = (height: number): number => Math.round(height * 0.55) + 1;
 
 /** Distance of the text from the upper and lower edges of its plate. */
 export const aboveText = (height: number): number => Math.round(height * 0.4) + 1;
@@ -49,7 +49,7 @@ export const plateExtent = (
   text: string,
   height: number,
 ): readonly [width: number, height: number] => [
-  letterStarts(plateFonts[font]!, text, height).at(-1)! + 2 * besideText(height),
+  letterStarts(plateFonts[font]!, text, height).at(-1)! + 2 * alongsideText(height),
   height + 2 * aboveText(height),
 ];
 

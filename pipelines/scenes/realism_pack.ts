@@ -34,7 +34,7 @@ const scenery: readonly string[] =
     "DarkestHour Elarun EveningGlow Flow Grey Honeywave IceCold Kay Kokkini MilkyWay Opal PastelHills Patak Path Volna " +
     "summer_1am").split(" ");
 /** The least longer side of a stamp. */
-const LEAST_STAMP = 96;
+const MIN_STAMP = 96;
 /** Shorter side of photos, of the master's side: room from which different parts are cut. */
 const ROOM = 1.4;
 
@@ -76,7 +76,7 @@ const stampsIn = async (root: string): Promise<readonly StampSource[]> => {
     const concept = byName.get(captionOf(text));
     if (concept === undefined || found.has(concept)) continue;
     const bytes = await Deno.readFile(file), { width, height } = await rasterFile(bytes);
-    if (Math.max(width, height) < LEAST_STAMP) continue;
+    if (Math.max(width, height) < MIN_STAMP) continue;
     const aspect = Math.round(1000 * width / height) / 1000;
     found.set(concept, { concept, file, sha256: sha256(bytes), aspect });
   }

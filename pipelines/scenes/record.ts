@@ -9,7 +9,7 @@ import type { TypeOf } from "../base/bridge.ts";
 /** Red, green and blue, 0 to 255. */
 export type Colour = readonly [number, number, number];
 
-/** What lies behind the objects. */
+/** What is behind the objects. */
 export interface Background extends TypeOf<typeof backgroundCodec> {}
 
 /** One thing in a scene. */
@@ -88,7 +88,7 @@ export const sceneCodec = t.strict({
   theme: oneOf(themes),
   /** `held-out` if two of its concepts are a held-out pair, which no training scene shows together. */
   composition: oneOf(["seen", "held-out"] as const),
-  /** What lies behind. */
+  /** What is behind. */
   background: backgroundCodec,
   /** The things to be recognised, counted and found. */
   objects: t.readonlyArray(objectCodec),

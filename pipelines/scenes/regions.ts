@@ -1,4 +1,4 @@
-/** Where the objects of a scene lie on a grid of patches; the vision stage pools patches with these weights. */
+/** Where the objects of a scene are on a grid of patches; the vision stage pools patches with these weights. */
 import { area, type Box, intersection } from "../records/box.ts";
 import type { Scene } from "./record.ts";
 

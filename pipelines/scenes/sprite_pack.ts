@@ -14,12 +14,12 @@ export interface SpriteImage {
   readonly data: Uint8Array;
 }
 
-/** Where an image lies in the block: offset, length, width, height. */
+/** Where an image is in the block: offset, length, width, height. */
 export type PackEntry = readonly [offset: number, length: number, width: number, height: number];
 
 /** Images by name, as they are sent to workers and kept on disk. */
 export interface SpritePack {
-  /** Where each lies. */
+  /** Where each is. */
   readonly entries: Readonly<Record<string, PackEntry>>;
   /** The compressed images; shared memory, so that no worker copies them. */
   readonly bytes: Uint8Array;
@@ -27,8 +27,8 @@ export interface SpritePack {
   readonly hash: string;
 }
 
-/** Most channels of an image. */
-const MOST_CHANNELS = 4;
+/** Maximum number of channels of an image. */
+const MAX_CHANNELS = 4;
 
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
 
@@ -78,7 +78,7 @@ export const storeOf = (packs: readonly SpritePack[], room = 64 * 2 ** 20): Spri
     const [offset, length, width, height] = pack.entries[name]!;
     const { buffer, byteOffset } = pack.bytes;
     const data = zstdDecompressSync(Buffer.from(buffer as ArrayBuffer, byteOffset + offset, length), {
-      maxOutputLength: Math.max(1, width * height * MOST_CHANNELS),
+      maxOutputLength: Math.max(1, width * height * MAX_CHANNELS),
     });
     return { width, height, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
   };
@@ -101,7 +101,7 @@ export const storeOf = (packs: readonly SpritePack[], room = 64 * 2 ** 20): Spri
 /** Longer sides at which sprites are kept, in pixels, ascending. */
 export const spriteLevels: readonly number[] = [24, 48, 96, 192];
 
-/** The least level that need not be enlarged for a longer side of `pixels`; the greatest if all are smaller. */
+/** The least level that need not be enlarged for a longer side of `pixels`; the largest if all are smaller. */
 export const levelFor = (pixels: number): number =>
   spriteLevels.find((level) => level >= pixels) ?? spriteLevels.at(-1)!;
 

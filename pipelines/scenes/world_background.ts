@@ -6,7 +6,7 @@ import type { Surface } from "./paint.ts";
 import type { Background } from "./record.ts";
 import { hashWords, rngOf } from "../base/rng.ts";
 
-/** The mix of two colours at a pixel, 0 to 255; may lie beyond, and is then cut off. */
+/** The mix of two colours at a pixel, 0 to 255; may be beyond, and is then cut off. */
 type Mix = (x: number, y: number) => number;
 
 /** Directions in 4096ths, so that last bits of sines do not matter. */

@@ -214,7 +214,7 @@ interface Attempt {
   readonly scene: Scene;
   /** Whether it shows something, and what its split is there to show. */
   readonly valid: boolean;
-  /** Whether it has the fewest objects that were wanted. */
+  /** Whether it has the minimum number of objects that were wanted. */
   readonly enough: boolean;
 }
 
@@ -227,14 +227,14 @@ const attempt = (
 ): Attempt => {
   const rng = rngOf(config.seed, split, index, "world", tries), tables = tablesOf(config, split);
   const side = config.master, large = split === "large-objects";
-  const [least, greatest] = (large ? world.large.size : config.size).map((v) =>
+  const [least, largest] = (large ? world.large.size : config.size).map((v) =>
     Math.max(1, Math.round(v * side))
   ) as [
     number,
     number,
   ];
   const bare = tries > ATTEMPTS;
-  const most = bare ? least : Math.max(least, Math.round(greatest - (greatest - least) * tries / ATTEMPTS));
+  const most = bare ? least : Math.max(least, Math.round(largest - (largest - least) * tries / ATTEMPTS));
   const first = firstConcepts(config, tables, rng, split);
   const theme = first.length > 0 || tables.themes.length === 0
     ? concepts[first[0] ?? tables.all.items[0]!]!.theme

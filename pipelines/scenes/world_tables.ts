@@ -6,7 +6,7 @@ import { concepts, popularity, type Theme, themes } from "./concepts.ts";
 import { type DataConfig, isTraining, type Split, type Style } from "./config.ts";
 
 /**
- * The concepts of a split. In worlds at full strength only `held-out-concepts` has those that are held out, beside all
+ * The concepts of a split. In worlds at full strength only `held-out-concepts` has those that are held out, alongside all
  * the others; questions of other splits must not name them, not even as what is absent.
  */
 export const poolOf = (config: DataConfig, split: Split): readonly number[] =>

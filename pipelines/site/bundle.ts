@@ -37,7 +37,7 @@ export const bundle = (entries: readonly URL[], folder: string): Effect.Effect<v
       }),
   });
 
-/** Writes the scripts of a site: pages and workers under `assets`, the service worker beside the pages. */
+/** Writes the scripts of a site: pages and workers under `assets`, the service worker alongside the pages. */
 export const bundlePages = (site: string): Effect.Effect<void, SiteError> => {
   const entry = (name: string): URL => new URL(`../web/${name}`, import.meta.url);
   return Effect.andThen(bundle(PAGES.map(entry), `${site}/assets`), bundle([entry("isolation.ts")], site));

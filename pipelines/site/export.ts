@@ -77,7 +77,7 @@ const filesIn = async (folder: string, below = ""): Promise<readonly string[]> =
 
 /** What a site is made from. */
 export type SiteModel =
-  & Pick<TrainedModel, "arm" | "parts" | "bridge" | "writer" | "language">
+  & Pick<TrainedModel, "arm" | "parts" | "bridge" | "causalLM" | "language">
   & { readonly experiment: Pick<TrainedModel["experiment"], "world"> };
 
 /** Writes a trained model as a site. Fails with a SiteError for a model of other images than drawn scenes. */
@@ -87,7 +87,7 @@ export const exportSite = (
   size: TrainingSize = usualTraining,
 ): Effect.Effect<Site, ExportSiteError> =>
   Effect.gen(function* () {
-    const { experiment: { world }, parts, bridge, writer, language, arm } = trained;
+    const { experiment: { world }, parts, bridge, causalLM, language, arm } = trained;
     if (world === undefined) {
       return yield* Effect.fail(
         new SiteError({
@@ -104,7 +104,7 @@ export const exportSite = (
         await Deno.mkdir(`${folder}/${name}`, { recursive: true });
       });
     }
-    const { data } = world, { file, bytes } = yield* writeWeights(folder, yield* readLazies(writer.params));
+    const { data } = world, { file, bytes } = yield* writeWeights(folder, yield* readLazies(causalLM.params));
     const { samples, first } = yield* writeSamples(folder, data, bridge.resolution);
     const about: WebModel = {
       format: 1,

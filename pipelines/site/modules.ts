@@ -32,9 +32,9 @@ const recording = (onPlan: (plan: Plan) => void): Layer.Layer<Device, DeviceErro
     const device = Context.get(opened, theDevice());
     return Context.make(theDevice(), {
       profile: device.profile,
-      load: (plan, beside) => {
+      load: (plan, alongside) => {
         onPlan(plan);
-        return device.load(plan, beside);
+        return device.load(plan, alongside);
       },
     });
   }));

@@ -1,4 +1,4 @@
-/** Images to try on a site: scenes that no training saw, drawn anew, with questions about them. */
+/** Images to try on a site: scenes that no training saw, drawn again, with questions about them. */
 import * as Effect from "effect/Effect";
 import { Buffer } from "node:buffer";
 import sharp from "sharp";

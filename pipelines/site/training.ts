@@ -1,4 +1,4 @@
-/** The experiment of the training page: scenes drawn anew in one image, questions about them, and the bridges. */
+/** The experiment of the training page: scenes drawn again in one image, questions about them, and the bridges. */
 import * as Effect from "effect/Effect";
 import { Buffer } from "node:buffer";
 import sharp from "sharp";

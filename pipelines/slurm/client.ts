@@ -86,7 +86,7 @@ export interface SlurmJob {
   readonly restarts: number;
 }
 
-/** What `squeue --json` says, as jobs. */
+/** Text of `squeue --json`, as jobs. */
 export const readQueue = (text: string): Effect.Effect<readonly SlurmJob[], DecodeError> =>
   Effect.map(
     Effect.flatMap(fromEither(parseJson("squeue --json")(text)), decode(queueType, "squeue --json")),

@@ -52,11 +52,11 @@ export const tasksOf = (resources: Resources): number =>
 export interface Batch {
   /** Its name, by which it is found again. */
   readonly name: string;
-  /** What it is given. */
+  /** Its inputs. */
   readonly resources: Resources;
   /** Where it runs. */
   readonly folder: string;
-  /** What it and its tasks say, with Slurm's `%j` for the number of the job. */
+  /** Text of it and its tasks, with Slurm's `%j` for the number of the job. */
   readonly log: string;
   /** The command line of every task. */
   readonly command: readonly string[];
@@ -66,7 +66,7 @@ export interface Batch {
   readonly after?: readonly string[];
 }
 
-/** Seconds before the time limit at which tasks are told to save. */
+/** Seconds before the time limit at which tasks are configured to save. */
 const NOTICE = 120;
 
 /**

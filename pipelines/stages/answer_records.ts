@@ -10,14 +10,14 @@ import type { Benchmark } from "../eval/benchmark.ts";
 import { EvalError } from "../eval/error.ts";
 import { strip } from "../eval/python_text.ts";
 import type { BenchmarkRecord } from "../records/records.ts";
-import { type GenerationError, openGenerator, writeTexts } from "../generate/generator.ts";
+import { generateTexts, type GenerationError, openGenerator } from "../generate/generator.ts";
 import type { DiskError } from "../base/disk.ts";
 import { askedMessage, defaultPrompts } from "../text/record_turns.ts";
 import { needOf } from "../text/rows.ts";
 import type { TemplateError } from "../text/template.ts";
 import type { FeatureStoreError } from "../train/feature_rows.ts";
 import type { FeatureStore } from "../train/feature_store.ts";
-import { featureInputs, writerOf } from "./writer.ts";
+import { causalLMOf, featureInputs } from "./causal_lm.ts";
 import { levelsRead, type ModelParts, type ModelState } from "./model.ts";
 
 /** A question and the image that it is asked about. */
@@ -86,11 +86,11 @@ export interface RecordAnswering {
   readonly store: FeatureStore;
   /** Questions per submit. */
   readonly batch: number;
-  /** Most tokens of an answer. */
+  /** Maximum number of tokens of an answer. */
   readonly tokens: number;
 }
 
-/** What answering can fail with. */
+/** Errors of answering. */
 export type RecordAnswerError =
   | ConfigError
   | DiskError
@@ -124,7 +124,7 @@ export const answerRecords = (
     };
     const marks = { ends: [...new Set(asked.flatMap(({ ends }) => ends))], pad: language.pad };
     const generator = yield* openGenerator(
-      writerOf({ model, bridge, params }),
+      causalLMOf({ model, bridge, params }),
       room,
       marks,
     );
@@ -137,7 +137,7 @@ export const answerRecords = (
         const rows = Array.from({ length: batch }, (_, i) => some[Math.min(i, some.length - 1)]!.content);
         const given = featureInputs(yield* store.read(rows), levels);
         const prompts = some.map(({ ids }) => ids);
-        const texts = yield* writeTexts(generator, { prompts, given, limit: tokens, stride: tokens });
+        const texts = yield* generateTexts(generator, { prompts, given, limit: tokens, stride: tokens });
         yield* Effect.sleep(0);
         return some.map((_, i) => strip(language.decode(texts[i]!)));
       }));

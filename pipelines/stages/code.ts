@@ -31,7 +31,7 @@ export const stageSources = {
   expand: ["pipelines/stages/expand.ts", ...text],
   evaluate: [
     "pipelines/stages/evaluate.ts",
-    "pipelines/stages/answer_sheet.ts",
+    "pipelines/stages/answer_grid.ts",
     "pipelines/stages/answer_records.ts",
     ...text,
   ],
@@ -45,10 +45,10 @@ export const callingSources: readonly string[] = [
   "make",
   "mixture_evaluate",
   "models",
-  "outcomes",
+  "sample_scores",
   "rank_tasks",
   "resolve",
-  "trained_place",
+  "run_location",
   "validation",
 ].map((name) => `pipelines/engine/${name}.ts`);
 

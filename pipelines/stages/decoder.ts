@@ -61,7 +61,7 @@ export const decoderFields = t.strict({
   data: dataConfigCodec(),
   /** Key of the initial weights, the scenes and the order of layouts. */
   seed: natural,
-  /** Greatest size of the vocabulary. */
+  /** Largest size of the vocabulary. */
   vocabulary: natural,
   /** The decoder. */
   model: modelCodec(),
@@ -69,7 +69,7 @@ export const decoderFields = t.strict({
   text: t.strict({ length: natural, turns: turnsCodec }),
   /** Places of descriptions: the visual tokens of bridges. */
   layouts: t.readonlyArray(layoutType),
-  /** Greatest standard deviation of the box edges that descriptions tell, in shares of the side. */
+  /** Largest standard deviation of the box edges that descriptions tell, in shares of the side. */
   edges: amount,
   /** How it is trained. */
   training: languageCodec(),

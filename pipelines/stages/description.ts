@@ -49,9 +49,9 @@ interface Mention {
 
 /** Share of a window that an object covers from which on the window mentions it. */
 const COVERED = 0.3;
-/** Share of such windows that do, beside the one that holds the object's middle. */
+/** Share of such windows that do, alongside the one that holds the object's middle. */
 const MENTIONED = 0.95;
-/** Weights of mentions beside the middle one. */
+/** Weights of mentions alongside the middle one. */
 const WEAK = [0.2, 1] as const;
 /** Most queries of a window of the whole image that mention one object, where there are no other windows. */
 const QUERIES = 3;

@@ -1,5 +1,5 @@
 /**
- * Evaluation on held-out scenes, beside two controls of the same model: `blind` sees the average image of the
+ * Evaluation on held-out scenes, alongside two controls of the same model: `blind` sees the average image of the
  * training scenes whatever it is asked about, `shuffled` sees the image of another scene. What a model scores
  * beyond both it owes to its eyes.
  */
@@ -14,7 +14,7 @@ import { type QuestionKind, questionKinds, questionsOf } from "../scenes/tasks.t
 import type { EvalError } from "../eval/error.ts";
 import { leadHas, onLead, type RanksError } from "../ranks/ranks.ts";
 import type { GenerationError } from "../generate/generator.ts";
-import { amountCodec } from "../base/amount.ts";
+import { nullableNumberCodec } from "../base/nullable_number.ts";
 import type { DiskError } from "../base/disk.ts";
 import { hashOf } from "../base/hash.ts";
 import { readJson, RunError, writeJson } from "../runs/run_directory.ts";
@@ -44,7 +44,11 @@ export interface EvaluateConfig {
 /** What a model and its controls score. */
 export interface Evaluation extends TypeOf<typeof evaluationCodec> {}
 
-const interval = t.strict({ value: amountCodec(), low: amountCodec(), high: amountCodec() });
+const interval = t.strict({
+  value: nullableNumberCodec(),
+  low: nullableNumberCodec(),
+  high: nullableNumberCodec(),
+});
 /** @internal */
 export const evaluationCodec = t.strict({
   /** Hash of all that it came from. */
@@ -59,7 +63,7 @@ export const evaluationCodec = t.strict({
   gainOverBlind: interval,
   /** Presence F1 beyond the shuffled control, paired by scene. */
   gainOverShuffled: interval,
-  /** Every kind of question that was asked, by size and template, beside its controls. */
+  /** Every kind of question that was asked, by size and template, alongside its controls. */
   kinds: kindScoresCodec(),
   /** Answers of the model about the first scenes, in the order of the questions. */
   answers: t.readonlyArray(t.string),
@@ -117,12 +121,12 @@ export const answerAll = (
   Effect.gen(function* () {
     const questions = questionsFor(data);
     const keyOf = (scene: number, prompt: string): string => `${imageOf(scene)} ${prompt}`;
-    const askings = new Map(questions.map(({ scene, question }) => [
+    const requests = new Map(questions.map(({ scene, question }) => [
       keyOf(scene, question.prompt),
       { imageIndex: imageOf(scene), prompt: question.prompt, tokens: tokens(question.kind) },
     ]));
-    const answers = yield* answer(features, [...askings.values()]);
-    const byKey = new Map([...askings.keys()].map((key, i) => [key, answers[i]!]));
+    const answers = yield* answer(features, [...requests.values()]);
+    const byKey = new Map([...requests.keys()].map((key, i) => [key, answers[i]!]));
     return questions.map(({ scene, question }) => ({
       scene,
       question,
@@ -173,7 +177,7 @@ const otherEvaluation = (path: string, got: string, expected: string): RunError 
     path,
   });
 
-/** Evaluation as a stage; its result is kept as JSON beside the checkpoints. */
+/** Evaluation as a stage; its result is kept as JSON alongside the checkpoints. */
 export const evaluate = (
   run: StageRun,
   stage: EvaluateStage,

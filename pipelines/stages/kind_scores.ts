@@ -1,8 +1,8 @@
-/** Scores of every kind of question about scenes, by size and template, beside controls that do not look. */
+/** Scores of every kind of question about scenes, by size and template, alongside controls that do not look. */
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import type { DataConfig } from "../scenes/config.ts";
-import { boxFormatOf } from "../scenes/questions/spoken.ts";
+import { boxFormatOf } from "../scenes/questions/box_format.ts";
 import { sampleScenes } from "../scenes/scene.ts";
 import { type QuestionKind, questionKinds, questionsOf } from "../scenes/tasks.ts";
 import type { Benchmark } from "../eval/benchmark.ts";
@@ -13,11 +13,11 @@ import { type AnswerEvaluation, evaluateAnswers } from "../eval/evaluation.ts";
 import type { Answered as AnsweredRecord } from "../records/records.ts";
 import { sceneBenchmarks } from "../eval/scene_benchmarks.ts";
 import { byKind, sceneRecord } from "../eval/scene_records.ts";
-import { amountCodec } from "../base/amount.ts";
+import { nullableNumberCodec } from "../base/nullable_number.ts";
 import { byImage, meanCredit, sceneSizes } from "../eval/slices.ts";
 import type { Answered } from "./scores.ts";
 
-/** A control beside the model. */
+/** A control alongside the model. */
 export interface ControlScore {
   /** Its mean credit. */
   readonly credit: Interval;
@@ -36,7 +36,7 @@ export interface KindScore extends AnswerEvaluation {
 /** Scores of the kinds that were asked. */
 export type KindScores = Readonly<Partial<Record<QuestionKind, KindScore>>>;
 
-const amount = amountCodec();
+const amount = nullableNumberCodec();
 const interval = { value: amount, low: amount, high: amount };
 const parts = t.readonlyArray(t.strict({ name: t.string, n: amount, ...interval }));
 const control = t.strict({ credit: t.strict(interval), gain: t.strict(interval) });

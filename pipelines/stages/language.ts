@@ -43,7 +43,7 @@ export interface LanguageStage<E = never, R = never> {
   readonly config: LanguageConfig;
   /** The model around the bridge. */
   readonly model: ModelParts;
-  /** What it learns from. */
+  /** Training data of it. */
   readonly source: LanguageSource<E, R>;
   /** Key of the order of examples. */
   readonly seed: number;
@@ -74,7 +74,12 @@ export const languageIdentity = <E, R>(stage: LanguageStage<E, R>, given: ModelS
   identityOf(stage, given, decidingFields(stage.config));
 
 const lacking = ({ name }: Pick<LanguageStage, "name">, got: string, hint: string): ConfigError =>
-  new ConfigError({ op: `${name}.validation`, got, expected: "what is validated, beside how often", hint });
+  new ConfigError({
+    op: `${name}.validation`,
+    got,
+    expected: "what is validated, alongside how often",
+    hint,
+  });
 
 const VALIDATION_LOSS = "validation/loss";
 
@@ -141,7 +146,7 @@ const stepsOf = <E, R>(
 ): StepKinds =>
   stepKinds(
     config,
-    (keep) => (source.sight.kind === "images" ? seeingModelOf : modelOf)(model, bridge, keep),
+    (keep) => (source.visionInput.kind === "images" ? seeingModelOf : modelOf)(model, bridge, keep),
   );
 
 /** The training of a stage from a model's state. Throws a ConfigError for groups that do not fit. */

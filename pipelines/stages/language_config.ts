@@ -40,7 +40,7 @@ const validation = object({
     t.string,
   ),
   mode: about(
-    "whether the least or the greatest value is best; min of the loss, max of others by default",
+    "whether the least or the largest value is best; min of the loss, max of others by default",
     oneOf(["min", "max"]),
   ),
   patience: about(
@@ -74,7 +74,7 @@ const warmStart = object({ checkpoint: about("file of a training's checkpoint", 
 const tokens = object({
   keep: about("share of an image's visual tokens that a step sees, rounded down", fraction),
   by: about(
-    "how they are chosen: at random anew in every step, or far from each other (DivPrune)",
+    "how they are chosen: at random again in every step, or far from each other (DivPrune)",
     oneOf(["random", "diversity"]),
   ),
 }, {
@@ -90,9 +90,9 @@ export const languageFields = t.exact(t.intersection([
     steps: about("optimiser steps", natural),
     batch: about("rows of a step", batchSize),
     learningRate: about("highest learning rate: one, or by prefix of parameter paths", perGroup),
-    warmup: about("steps of warm-up", amount),
+    warmup: about("warm-up steps", amount),
     weightDecay: about("weight decay: one, or by prefix of parameter paths", perGroup),
-    maxNorm: about("greatest norm of the gradients", positive),
+    maxNorm: about("largest norm of the gradients", positive),
     trainable: about("what is trained: prefixes of parameter paths", t.readonlyArray(t.string)),
     every: about("steps between checkpoints", natural),
   }),
@@ -118,7 +118,7 @@ export const languageFields = t.exact(t.intersection([
     ),
     ema: about("decay of a moving average of the weights; none is kept by default", fraction),
     validation: about("validation on heldOut while it trains; none by default", validation),
-    keep: about("checkpoints that are kept beside the last one", keep),
+    keep: about("checkpoints that are kept alongside the last one", keep),
     result: about("what evaluation, later stages and exports get", result),
     tokens: about("fewer visual tokens in training steps than in answers; all by default", tokens),
     warmStart: about(
@@ -149,7 +149,7 @@ const languageType = rules.reduce<t.Type<LanguageConfig, unknown, unknown>>(
 export const languageCodec = (): t.Type<LanguageConfig, unknown, unknown> => languageType;
 
 /**
- * What decides the numbers of a training, without what says the default and without what only says what is kept or where
+ * Inputs that decide the numbers of a training, without what says the default and without what only says what is kept or where
  * it starts. Trainings that were made before there was a choice are known by what they were known by.
  */
 export const decidingFields = (

@@ -24,9 +24,9 @@ import { stackedPixels } from "../images/pixels.ts";
 import type { EncoderViews } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
 import { embeddingRows, featureBindings } from "./scene_source.ts";
-import { type LanguageSource, placePaths, type SightSpec, textPaths } from "./source.ts";
+import { type LanguageSource, placePaths, textPaths, type VisionInputSpec } from "./source.ts";
 
-/** What the batches of a mixture can fail with. */
+/** Errors of the batches of a mixture. */
 export type MixtureBatchError =
   | BatchError
   | DataError
@@ -101,16 +101,18 @@ const atPlaces = (array: NdArray, places: readonly unknown[]): NdArray => {
 };
 
 /** The arrays of some images. */
-type SightArrays<E> = (images: readonly ImageOf[]) => Effect.Effect<Readonly<Record<string, NdArray>>, E>;
+type VisionInputArrays<E> = (
+  images: readonly ImageOf[],
+) => Effect.Effect<Readonly<Record<string, NdArray>>, E>;
 
 const sourceOf = (
   mixture: OpenMixture,
-  sight: SightSpec,
+  visionInput: VisionInputSpec,
   key: string,
-  arrays: SightArrays<MixtureBatchError>,
+  arrays: VisionInputArrays<MixtureBatchError>,
 ): LanguageSource<MixtureBatchError> => ({
-  identity: { mixture: mixture.hash, sight: key },
-  sight,
+  identity: { mixture: mixture.hash, visionInput: key },
+  visionInput,
   length: mixture.row.length,
   rows: { images: mixture.row.images, packed: mixture.pack },
   ...(mixture.buckets.length === 0 ? {} : { buckets: mixture.buckets }),
@@ -161,7 +163,7 @@ export interface MixtureFeatures {
   readonly mixture: OpenMixture;
   /** The features. */
   readonly store: FeatureStore;
-  /** What a stage learns from. */
+  /** Training data of a stage. */
   readonly source: LanguageSource<MixtureBatchError>;
 }
 
@@ -201,7 +203,7 @@ export const openMixtureImages = (
     const bad = yield* undecodable(mixtureImages(mixture), cache);
     const usable = yield* withoutUndecodable(mixture, (content) => bad.get(content));
     const decode = yield* openSquares({ side, ...(workers === undefined ? {} : { workers }) });
-    const arrays: SightArrays<MixtureBatchError> = (images) =>
+    const arrays: VisionInputArrays<MixtureBatchError> = (images) =>
       Effect.map(
         Effect.forEach(images, ({ part, imageIndex }) => {
           const { name, load } = usable.parts[part]!.data.imageFiles[imageIndex]!;

@@ -1,6 +1,5 @@
 /** The vision-language model of an arm: a bridge, its expansion, and the decoder behind it. */
 import {
-  asTheyAre,
   type Bridge,
   type BridgeDescription,
   bridgeOf,
@@ -10,6 +9,7 @@ import {
   type ExpandedBridge,
   expandedSite,
   type Expansion,
+  inheritUnchanged,
   type LlamaConfig,
   type PathPredicate,
   type PyramidStage,
@@ -67,7 +67,7 @@ export interface InnerTokens {
   readonly isolator?: number;
 }
 
-/** Everything that a model's parameters follow from, beside its bridge. */
+/** Everything that a model's parameters follow from, alongside its bridge. */
 export interface ModelParts extends InnerTokens {
   /** The encoder whose features the bridge reads. */
   readonly tower: VisionTower;
@@ -124,7 +124,7 @@ export const expandedBridge = (
   parts: ModelParts,
   { description, resolution }: PlacedBridge,
 ): PlacedBridge & Pick<ExpandedBridge, "inherit"> => {
-  if (expansion === null) return { description, resolution, inherit: asTheyAre };
+  if (expansion === null) return { description, resolution, inherit: inheritUnchanged };
   const site = siteOf(parts, resolution);
   return {
     ...expandBridge(description, expansion, site),

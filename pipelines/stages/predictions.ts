@@ -18,7 +18,7 @@ export const predictionsPath = (run: string, evaluation: string): string =>
   `${run}/${PREDICTIONS}/${encodeURIComponent(evaluation)}${PLAIN}`;
 
 /** Bytes of the largest file of predictions that is read, unpacked. */
-const MOST = 2 ** 29;
+const LIMIT = 2 ** 29;
 
 const encoded = function* (predictions: Predictions): Generator<Uint8Array> {
   const encoder = new TextEncoder();
@@ -35,9 +35,9 @@ export const writePredictions = (path: string, predictions: Predictions): Effect
 /** Reads the predictions of an evaluation, packed or not. */
 export const readPredictions = (path: string): Effect.Effect<Predictions, DecodeError | DiskError> =>
   Effect.gen(function* () {
-    const bytes = yield* onDisk("read", path, () => readOwnBytes(path, MOST));
+    const bytes = yield* onDisk("read", path, () => readOwnBytes(path, LIMIT));
     const plain = yield* Effect.try({
-      try: () => path.endsWith(PACKED) ? gunzipSync(bytes, { maxOutputLength: MOST }) : bytes,
+      try: () => path.endsWith(PACKED) ? gunzipSync(bytes, { maxOutputLength: LIMIT }) : bytes,
       catch: (cause) => diskError("unpack", path, cause),
     });
     return yield* fromEither(parsePredictions(path)(new TextDecoder().decode(plain)));
@@ -57,7 +57,7 @@ export const packPredictions = (from: string, to: string): Effect.Effect<void, D
   Effect.gen(function* () {
     for (const path of yield* predictionFiles(from)) {
       const name = path.slice(path.lastIndexOf("/") + 1);
-      const bytes = yield* onDisk("read", path, () => readOwnBytes(path, MOST));
+      const bytes = yield* onDisk("read", path, () => readOwnBytes(path, LIMIT));
       const target = `${to}/${PREDICTIONS}/${name.endsWith(PACKED) ? name : `${name}.gz`}`;
       if (target === path || (yield* existing(target))) continue;
       yield* onDisk("make", folderOf(target), () => Deno.mkdir(folderOf(target), { recursive: true }));

@@ -1,7 +1,7 @@
 /** Predictions about scenes: questions as records, with the answers of a model and its controls. */
 import * as E from "fp-ts/lib/Either.js";
 import type { DataConfig } from "../scenes/config.ts";
-import { boxFormatOf } from "../scenes/questions/spoken.ts";
+import { boxFormatOf } from "../scenes/questions/box_format.ts";
 import type { Scene } from "../scenes/record.ts";
 import type { EvalError } from "../eval/error.ts";
 import type { KeptPrediction, Predictions, WayScores } from "../eval/predictions.ts";

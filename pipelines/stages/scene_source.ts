@@ -38,7 +38,7 @@ export const vocabularyOf = (tokenizer: Pick<Tokenizer, "size">): number => embe
 export const featureBindings = (levels: readonly NdArray[]): Readonly<Record<string, NdArray>> =>
   Object.fromEntries(levels.map((level, i) => [`features.${i}`, level]));
 
-/** Scenes as a source. A row that cannot be learnt from is a BatchError. */
+/** Scenes as a source. A row that cannot be learned from is a BatchError. */
 export const sceneSource = (
   { scenes, features, data, text, tokenizer }: LanguageData,
 ): LanguageSource<BatchError> => {
@@ -50,7 +50,7 @@ export const sceneSource = (
       features: features.key,
       vocabulary: tokenizer.json as unknown as Json,
     },
-    sight: {
+    visionInput: {
       kind: "features",
       levels: features.levels.length,
       cells: features.cells,

@@ -7,7 +7,7 @@ import { type CountItem, countRight } from "../eval/count.ts";
 import { type PresenceItem, type PresenceReport, presenceRight, scorePresence } from "../eval/presence.ts";
 import { type ReferItem, scoreRefer } from "../eval/refer.ts";
 import { share } from "../eval/report.ts";
-import { amountCodec } from "../base/amount.ts";
+import { nullableNumberCodec } from "../base/nullable_number.ts";
 import type { TypeOf } from "../base/bridge.ts";
 
 /** A question and what was answered. */
@@ -23,7 +23,7 @@ export interface Answered {
 /** Scores with 95 % intervals, all from 0 to 1. */
 export interface Scores extends TypeOf<typeof scoresCodec> {}
 
-const amount = amountCodec();
+const amount = nullableNumberCodec();
 const interval = t.strict({ value: amount, low: amount, high: amount });
 /** @internal */
 export const scoresCodec = t.strict({
@@ -41,7 +41,7 @@ export const scoresCodec = t.strict({
   referAccuracy: interval,
   /** Mean intersection over union. */
   referIou: amount,
-  /** Share of boxes whose middle lies in the true one. */
+  /** Share of boxes whose middle is in the true one. */
   referCentre: amount,
   /** Number of questions of each kind. */
   questions: t.strict({ presence: amount, count: amount, refer: amount }),

@@ -1,10 +1,10 @@
-/** What a stage learns from: the batch of every step, and what decides it. Scenes are one source, mixtures another. */
+/** Training data of a stage: the batch of every step, and what decides it. Scenes are one source, mixtures another. */
 import { input, type VisionLanguageBatch } from "@chain-of-sight/core";
 import type { Json } from "../base/hash.ts";
 import type { BatchAt } from "../train/training.ts";
 
-/** What a batch holds of its images: as many as its rows have places. */
-export type SightSpec =
+/** Contents of a batch for its images: as many as its rows have places. */
+export type VisionInputSpec =
   /** Stored features: so many levels of `[i, cells, width]`, inputs `features.0` and so on. */
   | { readonly kind: "features"; readonly levels: number; readonly cells: number; readonly width: number }
   /** Images `[i, side, side, 3]`, the input `images`; the encoder is part of the model. */
@@ -20,10 +20,10 @@ export interface RowSpec {
 
 /** Examples without end, in an order that a seed decides. */
 export interface LanguageSource<E = never, R = never> {
-  /** All that decides its batches, beside the seed and the size of a batch. */
+  /** All that decides its batches, alongside the seed and the size of a batch. */
   readonly identity: Readonly<Record<string, Json>>;
   /** The images of a batch. */
-  readonly sight: SightSpec;
+  readonly visionInput: VisionInputSpec;
   /** Text tokens of a row. */
   readonly length: number;
   /** What rows are whose batches say where their images stand; absent where a row is an image, then its text. */
@@ -52,9 +52,12 @@ export const textPaths = (
 /** Input paths of where the images of a batch stand. */
 export const placePaths = { after: "rows.after", imageSegments: "rows.imageSegments" } as const;
 
-/** The batch of a step as inputs, its rows of so many tokens. */
+/** The batch of a step as inputs, its rows of this many tokens. */
 export const sourceInputs = (
-  { sight, length, rows, separate }: Pick<LanguageSource, "sight" | "length" | "rows" | "separate">,
+  { visionInput, length, rows, separate }: Pick<
+    LanguageSource,
+    "visionInput" | "length" | "rows" | "separate"
+  >,
   size: number,
   tokens: number = length,
 ): VisionLanguageBatch => {
@@ -78,12 +81,12 @@ export const sourceInputs = (
       },
     }),
   };
-  return sight.kind === "images"
-    ? { images: input("images", [places, sight.side, sight.side, 3]), ...text }
+  return visionInput.kind === "images"
+    ? { images: input("images", [places, visionInput.side, visionInput.side, 3]), ...text }
     : {
       features: Array.from(
-        { length: sight.levels },
-        (_, i) => input(`features.${i}`, [places, sight.cells, sight.width]),
+        { length: visionInput.levels },
+        (_, i) => input(`features.${i}`, [places, visionInput.cells, visionInput.width]),
       ),
       ...text,
     };

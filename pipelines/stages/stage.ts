@@ -29,7 +29,7 @@ export const followedBy = <B, C, E2, R2>(
 export interface StageRun {
   /** Its places. */
   readonly directory: RunDirectory;
-  /** The manifest as it stands. */
+  /** The manifest unchanged. */
   manifest: Manifest;
 }
 

@@ -41,7 +41,7 @@ export interface StepKind {
   readonly model: VisionLanguage;
   /** Share of all steps. */
   readonly share: number;
-  /** A batch of rows with what these steps read beside it. */
+  /** A batch of rows with what these steps read next to it. */
   readonly batch: (plain: VisionLanguageBatch) => StepBatch;
 }
 

@@ -40,7 +40,7 @@ export type VisionParams<A> = {
   readonly heads: readonly RegionHead<A>[];
 };
 
-/** What the stage gives. */
+/** Result of the stage. */
 export interface VisionResult {
   /** Parameters after the last step. */
   readonly params: VisionParams<NdArray>;

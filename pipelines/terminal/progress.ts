@@ -135,7 +135,7 @@ export interface ProgressStart {
   readonly total: number;
   /** Step at which it begins: 0 unless resumed. */
   readonly from?: number;
-  /** What is counted beside the steps. */
+  /** What is counted alongside the steps. */
   readonly unit: string;
   /** Weight of the past in the shown loss; 0.9 unless said. */
   readonly smoothing?: number;
@@ -153,7 +153,7 @@ export interface ProgressReport {
   last: Progress;
   /** When it was last drawn, on the sink's clock. */
   drawn: number;
-  /** Whether an unfinished line stands on the terminal. */
+  /** Whether an unfinished line is on the terminal. */
   open: boolean;
   /** Sum and weight of the losses for the moving average. */
   average: { readonly sum: number; readonly mass: number };
@@ -169,7 +169,7 @@ export interface ProgressNews {
   readonly done: number;
 }
 
-/** Fewest seconds between two drawings on a terminal. */
+/** Minimum number of seconds between two drawings on a terminal. */
 const BETWEEN = 0.1;
 
 const draw = (report: ProgressReport, now: number): void => {
@@ -179,7 +179,7 @@ const draw = (report: ProgressReport, now: number): void => {
   report.open = true;
 };
 
-/** Shows a progress line until the scope ends; it then stands finished, with a line break. */
+/** Shows a progress line until the scope ends; it then is finished, with a line break. */
 export const startProgress = (
   start: ProgressStart,
   sink: ProgressSink = stderrSink,

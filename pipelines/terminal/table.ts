@@ -4,7 +4,7 @@ import { visible } from "./visible.ts";
 /** One value of a table; `undefined` is an empty cell. */
 export type Cell = string | number | undefined;
 
-/** Where the text of a column stands. */
+/** Where the text of a column is. */
 export type Alignment = "left" | "right";
 
 /** One column. */
@@ -17,7 +17,7 @@ export interface Column {
   readonly digits?: number;
 }
 
-// Letters that stand alone and take two places on a terminal: Chinese, Japanese, Korean, full-width forms, emoji.
+// Letters that are alone and take two places on a terminal: Chinese, Japanese, Korean, full-width forms, emoji.
 const isWide = (char: string): boolean => {
   const code = char.codePointAt(0)!;
   return (code >= 0x1100 && code <= 0x115f) || (code >= 0x2e80 && code <= 0xa4cf) ||
@@ -79,7 +79,7 @@ const wrapped = (text: string, width: number): readonly string[] => {
 };
 
 /** Longest part of a cell that stays on one line. */
-const LEAST = 12;
+const MINIMUM = 12;
 
 const longestWord = (text: string): number => Math.max(...text.split(" ").map(displayWidth));
 
@@ -108,7 +108,7 @@ const stacked = (names: readonly string[], rows: readonly (readonly string[])[],
     names.flatMap((name, i) =>
       row[i] === ""
         ? []
-        : wrapped(row[i]!, Math.max(LEAST, width - head - 2)).map((line, n) =>
+        : wrapped(row[i]!, Math.max(MINIMUM, width - head - 2)).map((line, n) =>
           `${padTo(n === 0 ? name : "", head, "left")}  ${line}`
         )
     ).join("\n")
@@ -138,7 +138,7 @@ export const table = (
   const column = (i: number): readonly string[] => [names[i]!, ...texts.map((row) => row[i]!)];
   const widths = fitted(
     heads.map((_, i) => Math.max(...column(i).map(displayWidth))),
-    heads.map((_, i) => Math.max(...column(i).map((text) => Math.min(LEAST, longestWord(text))))),
+    heads.map((_, i) => Math.max(...column(i).map((text) => Math.min(MINIMUM, longestWord(text))))),
     width - 3 * heads.length - 1,
   );
   if (widths === undefined) return stacked(names, texts, width);

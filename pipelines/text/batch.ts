@@ -5,7 +5,7 @@ import { rngOf } from "../base/rng.ts";
 import { TaggedFault } from "../base/fault.ts";
 import { IGNORED, type Row } from "./prompt.ts";
 
-/** A row that cannot be learnt from, or whose labels are wrong. */
+/** A row that cannot be learned from, or whose labels are wrong. */
 export class BatchError extends TaggedFault("BatchError")<{
   /** Its place in the batch; -1 for the batch as a whole. */
   readonly row: number;
@@ -17,12 +17,12 @@ export class BatchError extends TaggedFault("BatchError")<{
 export interface Batch {
   /** i32 `[B, T]`. */
   readonly ids: NdArray;
-  /** i32 `[B, T]`, -100 where nothing is learnt. */
+  /** i32 `[B, T]`, -100 where nothing is learned. */
   readonly labels: NdArray;
   /** The scenes of the rows. */
   readonly scenes: readonly string[];
-  /** How many labels are learnt. */
-  readonly learnt: number;
+  /** How many labels are learned. */
+  readonly learned: number;
 }
 
 const refuse = (row: number, scene: string, got: string, expected: string, hint: string): BatchError =>
@@ -86,7 +86,7 @@ export const batchOf = (rows: readonly Row[]): E.Either<BatchError, Batch> => {
     ids: i32([rows.length, length], ids),
     labels: i32([rows.length, length], labels),
     scenes: rows.map((row) => row.scene),
-    learnt: labels.reduce((n, label) => n + (label === IGNORED ? 0 : 1), 0),
+    learned: labels.reduce((n, label) => n + (label === IGNORED ? 0 : 1), 0),
   });
 };
 

@@ -10,7 +10,7 @@ export interface AddedToken {
   readonly id: number;
   /** Its text. */
   readonly content: string;
-  /** Always false: it may stand beside letters. */
+  /** Always false: it may accompany letters. */
   readonly single_word: boolean;
   /** Whether it swallows the space before it. */
   readonly lstrip: boolean;

@@ -8,7 +8,7 @@ import { refuseDocument, tokenIds, type TokenizerDocument, tokenizerDocument } f
 
 /** Texts to token ids and back. */
 export interface Coder {
-  /** One more than the greatest token id: the rows of an embedding. */
+  /** One more than the largest token id: the rows of an embedding. */
   readonly size: number;
   /** Token ids of a text. Special tokens that are spelt out in it become themselves; none are added. */
   readonly encode: (text: string) => readonly number[];

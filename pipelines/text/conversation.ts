@@ -1,6 +1,6 @@
 /**
- * Conversations as tokens: what is given, what is learnt, and the prompt of a question, from one template. Where a text has
- * a mark of an image, a number stands that is no token (`image_mark.ts`).
+ * Conversations as tokens: what is given, what is learned, and the prompt of a question, from one template. Where a text has
+ * a mark of an image, a number is that is no token (`image_mark.ts`).
  */
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
@@ -13,7 +13,7 @@ export interface Conversation {
   /** All tokens. */
   readonly ids: readonly number[];
   /** 1 for the tokens of answers and of the end behind each. */
-  readonly learnt: readonly (0 | 1)[];
+  readonly learned: readonly (0 | 1)[];
   /** The tokens that end answers, each once. */
   readonly ends: readonly number[];
   /** Where those tokens are, one for each answer. */
@@ -97,7 +97,7 @@ const encoded = (
     ...turns.map(({ text, from }) => text.slice(0, from)),
     ...turns.map(({ text, to }) => text.slice(0, to)),
   ]);
-  const ids: number[] = [], learnt: (0 | 1)[] = [], ends = new Set<number>(), stops: number[] = [];
+  const ids: number[] = [], learned: (0 | 1)[] = [], ends = new Set<number>(), stops: number[] = [];
   for (const [k, { answer }] of turns.entries()) {
     const own = parts[k]!, end = parts[k + 1]![0];
     const from = edge(coder.decode, own, parts[n + 1 + k]!),
@@ -111,31 +111,31 @@ const encoded = (
         "end answers with the end token of the tokenizer",
       );
     }
-    // the end token of the turn before is learnt with it
+    // the end token of the turn before is learned with it
     own.forEach((id, i) => {
       ids.push(id);
-      learnt.push(i >= from || (k > 0 && i === 0) ? 1 : 0);
+      learned.push(i >= from || (k > 0 && i === 0) ? 1 : 0);
     });
     ends.add(end);
     stops.push(ids.length);
   }
   parts[n]!.forEach((id, i) => {
     ids.push(id);
-    learnt.push(n > 0 && i === 0 ? 1 : 0);
+    learned.push(n > 0 && i === 0 ? 1 : 0);
   });
   return ids.length === all!.length && ids.every((id, i) => id === all![i])
-    ? E.right({ ids, learnt, ends: [...ends], stops })
+    ? E.right({ ids, learned, ends: [...ends], stops })
     : fault(
       template,
-      "tokens that depend on what stands on the other side of an end token",
+      "tokens that depend on what is on the other side of an end token",
       "an end token that takes no spaces around it",
       "choose another template, or unset lstrip and rstrip of that token in tokenizer.json",
     );
 };
 
 /**
- * The tokens of a conversation, with those of answers marked. What stands before an answer is the prompt that
- * {@link promptOf} gives, so that a model is asked exactly what it has learnt from. Refuses templates that lay out a turn
+ * The tokens of a conversation, with those of answers marked. What precedes an answer is the prompt that
+ * {@link promptOf} gives, so that a model is asked exactly what it has learned from. Refuses templates that lay out a turn
  * otherwise once others follow, or put no special token behind answers, and texts where one token reaches over an
  * answer's edge.
  */
@@ -167,9 +167,9 @@ export const continuedOf = (
 (messages) =>
   pipe(
     conversationOf(coder, template)([...BEFORE, ...messages.filter(({ role }) => role !== "system")]),
-    E.map(({ ids, learnt, ends, stops: [first = 0, ...stops] }) => ({
+    E.map(({ ids, learned, ends, stops: [first = 0, ...stops] }) => ({
       ids: ids.slice(first),
-      learnt: learnt.slice(first),
+      learned: learned.slice(first),
       ends,
       stops: stops.map((at) => at - first),
     })),
@@ -182,10 +182,10 @@ export const promptOf = (
 ): (messages: readonly Message[]) => E.Either<TemplateError, Pick<Conversation, "ids" | "ends">> =>
 (messages) =>
   pipe(
-    // any answer will do: what stands before it does not depend on it
+    // any answer will do: what precedes it does not depend on it
     conversationOf(coder, template)([...messages, { role: "assistant", content: "yes" }]),
-    E.map(({ ids, learnt, ends }) => {
-      const end = learnt.lastIndexOf(1);
-      return { ids: ids.slice(0, learnt.lastIndexOf(0, end) + 1), ends };
+    E.map(({ ids, learned, ends }) => {
+      const end = learned.lastIndexOf(1);
+      return { ids: ids.slice(0, learned.lastIndexOf(0, end) + 1), ends };
     }),
   );

@@ -1,14 +1,14 @@
 /**
- * Where images stand in texts: `<image>`, as LLaVA writes it. Text on both sides of a mark is encoded by itself, and a
- * number that is no token stands for the image (llava/constants.py, `IMAGE_TOKEN_INDEX`; llava/mm_utils.py,
+ * Where images are in texts: `<image>`, as LLaVA writes it. Text on both sides of a mark is encoded by itself, and a
+ * number that is no token represents the image (llava/constants.py, `IMAGE_TOKEN_INDEX`; llava/mm_utils.py,
  * `tokenizer_image_token`); its visual tokens take that place in the row.
  */
 import type { Coder } from "./coder.ts";
 
-/** What stands in a message for an image. */
+/** What is in a message for an image. */
 export const IMAGE_MARK = "<image>";
 
-/** What stands among token ids for an image. */
+/** What is among token ids for an image. */
 export const IMAGE_ID: number = -200;
 
 /** Number of images that a text has a place for. */

@@ -20,7 +20,7 @@ export type OfMessages<A> = (messages: readonly Message[]) => E.Either<TemplateE
 
 /** A prompt in tokens. */
 export interface PromptIds {
-  /** The tokens to be answered, `IMAGE_ID` where an image stands. */
+  /** The tokens to be answered, `IMAGE_ID` where an image is. */
   readonly ids: readonly number[];
   /** The tokens that end an answer. */
   readonly ends: readonly number[];
@@ -32,11 +32,11 @@ export interface Language {
   readonly hash: string;
   /** The document of the encoding, a tokenizer.json. */
   readonly json: unknown;
-  /** Rows of an embedding: one more than the greatest token id. */
+  /** Rows of an embedding: one more than the largest token id. */
   readonly size: number;
-  /** What stands behind the end of a row. */
+  /** What follows the end of a row. */
   readonly pad: number;
-  /** Tokens of a conversation, and which of them are learnt. */
+  /** Tokens of a conversation, and which of them are learned. */
   readonly tokens: OfMessages<Conversation>;
   /** Tokens of a conversation as it follows others in a row, from the end token of the answer before on. */
   readonly continued: OfMessages<Conversation>;
@@ -65,17 +65,17 @@ const foreign = (name: string, token: string): TemplateError =>
   });
 
 /** The tokens that rows learn of an answer, its end included. */
-const learntOf = (
+const learnedOf = (
   tokens: OfMessages<Conversation>,
   answer: string,
 ): readonly number[] =>
   pipe(
     tokens([{ role: "user", content: "a" }, { role: "assistant", content: answer }]),
-    E.match(() => [], ({ ids, learnt }) => ids.filter((_, i) => learnt[i] === 1)),
+    E.match(() => [], ({ ids, learned }) => ids.filter((_, i) => learned[i] === 1)),
   );
 
 const wordsOf = (tokens: OfMessages<Conversation>): Language["words"] => {
-  const yes = learntOf(tokens, "yes"), no = learntOf(tokens, "no");
+  const yes = learnedOf(tokens, "yes"), no = learnedOf(tokens, "no");
   const at = yes.findIndex((id, i) => id !== no[i]);
   return { yes: yes[at] ?? -1, no: no[at] ?? -1 };
 };
@@ -106,7 +106,7 @@ const languageWith = (
           continued: continuedOf(coder, chat),
           prompt: promptOf(coder, chat),
           decode: (ids) => coder.decode(ids, "drop").trim(),
-          first: (answer) => learntOf(tokens, answer)[0] ?? -1,
+          first: (answer) => learnedOf(tokens, answer)[0] ?? -1,
           words: wordsOf(tokens),
         })),
       );

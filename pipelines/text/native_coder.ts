@@ -21,10 +21,10 @@ import {
 export class TokenizeError extends TaggedFault("TokenizeError") {}
 
 /** Longest wait for a reply: patterns are bounded before they are used, so that only a lost thread takes so long. */
-const PATIENCE_MS = 120_000;
+const TIMEOUT_MS = 120_000;
 
 const FIRST_BYTES = 2 ** 20;
-const MOST_BYTES = 2 ** 30;
+const MAX_BYTES = 2 ** 30;
 
 /** Patterns of a document, for messages. */
 const patternsIn = (document: TokenizerDocument): string =>
@@ -34,7 +34,7 @@ const patternsIn = (document: TokenizerDocument): string =>
 
 const newReply = (): SharedReply => ({
   control: new Int32Array(new SharedArrayBuffer(8)),
-  data: new SharedArrayBuffer(FIRST_BYTES, { maxByteLength: MOST_BYTES }),
+  data: new SharedArrayBuffer(FIRST_BYTES, { maxByteLength: MAX_BYTES }),
 });
 
 /** The bytes of the reply that is there; throws its message if it is an error. */
@@ -55,11 +55,11 @@ const asker =
   (worker: Worker, reply: SharedReply, name: string, document: TokenizerDocument): Ask => (request) => {
     Atomics.store(reply.control, STATE, WAITING);
     worker.postMessage(request);
-    if (Atomics.wait(reply.control, STATE, WAITING, PATIENCE_MS) === "timed-out") {
+    if (Atomics.wait(reply.control, STATE, WAITING, TIMEOUT_MS) === "timed-out") {
       worker.terminate();
       throw new TokenizeError({
         op: name,
-        got: `no reply in ${PATIENCE_MS / 1000} s (patterns: ${patternsIn(document)})`,
+        got: `no reply in ${TIMEOUT_MS / 1000} s (patterns: ${patternsIn(document)})`,
         expected: "tokens",
         hint: "shorten the text, or simplify the pattern",
       });

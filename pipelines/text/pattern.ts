@@ -5,7 +5,7 @@
  */
 import * as E from "fp-ts/lib/Either.js";
 
-/** Most characters of a pattern. */
+/** Maximum number of characters of a pattern. */
 const MAX_LENGTH = 20_000;
 
 /** Most ways in which the bounded parts before something that may fail match, so often the rest is tried again. */

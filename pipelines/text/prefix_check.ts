@@ -1,7 +1,7 @@
 /**
  * Whether a template lays out a turn in the same way whatever follows it. The prompt of a question is a conversation that
  * ends there, and a row to learn from goes on: a template that treats its last turn otherwise (Qwen3 puts an empty
- * `<think>` block into it, DeepSeek-R1 opens one in its generation prompt) would be asked what it was not taught.
+ * `<think>` block into it, DeepSeek-R1 opens one in its generation prompt) would be asked what it was not trained.
  */
 import * as E from "fp-ts/lib/Either.js";
 import { type ChatTemplate, type Message, piecesOf, TemplateError } from "./template.ts";
@@ -49,13 +49,13 @@ const fault = (template: ChatTemplate, got: string, expected: string): TemplateE
 
 const faultOf = (template: ChatTemplate): TemplateError | undefined => {
   for (const messages of PROBES) {
-    const whole = template.render(messages), taught = promptTexts(template, messages);
+    const whole = template.render(messages), trainedTexts = promptTexts(template, messages);
     // it has no place for instructions, or is refused where it is used
-    if (E.isLeft(whole) || taught === undefined) continue;
+    if (E.isLeft(whole) || trainedTexts === undefined) continue;
     const ends = messages.flatMap(({ role }, i) => role === "assistant" ? [i + 1] : []);
     for (const [k, end] of ends.entries()) {
       const asked = promptTexts(template, messages.slice(0, end))?.at(-1);
-      if (asked !== undefined && asked !== taught[k]) {
+      if (asked !== undefined && asked !== trainedTexts[k]) {
         return fault(
           template,
           `question ${k + 1} laid out as ${

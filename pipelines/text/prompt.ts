@@ -1,20 +1,20 @@
 /**
- * Rows of training text. A row is `<bos> question answer <eos> question answer <eos> ... <pad>`; what is learnt are the
+ * Rows of training text. A row is `<bos> question answer <eos> question answer <eos> ... <pad>`; what is learned are the
  * tokens of answers and the `<eos>` behind each.
  *
- * Alignment: `labels[t]` is `ids[t]` where it is learnt and {@link IGNORED} elsewhere; nothing is shifted here. With
+ * Alignment: `labels[t]` is `ids[t]` where it is learned and {@link IGNORED} elsewhere; nothing is shifted here. With
  * `n` visual tokens before the text, the model's output at sequence position `n - 1 + t` predicts text token `t`.
  */
 import type { Tokenizer } from "./tokenizer.ts";
 
-/** The label of a token that is not learnt. */
+/** The label of a token that is not learned. */
 export const IGNORED: number = -100;
 
-/** A question and the answer to be learnt. */
+/** A question and the answer to be learned. */
 export interface Turn {
   /** The words that are given. */
   readonly prompt: string;
-  /** The words that are learnt. */
+  /** The words that are learned. */
   readonly answer: string;
 }
 
@@ -24,7 +24,7 @@ export interface Row {
   readonly scene: string;
   /** Token numbers, padded with `<pad>`. */
   readonly ids: Int32Array;
-  /** The same numbers where they are learnt, {@link IGNORED} elsewhere. */
+  /** The same numbers where they are learned, {@link IGNORED} elsewhere. */
   readonly labels: Int32Array;
   /** 1 where a token belongs to an answer or closes it; what labels may cover. */
   readonly answers: Uint8Array;
@@ -58,18 +58,18 @@ export const rowOf = (
   ids[0] = tokenizer.bos;
   let at = 1, dropped = 0;
   for (const [turn, { prompt, answer }] of turns.entries()) {
-    const given = tokenizer.encode(prompt), learnt = [...tokenizer.encode(answer), tokenizer.eos];
-    if (at + given.length + learnt.length > length) {
+    const given = tokenizer.encode(prompt), learned = [...tokenizer.encode(answer), tokenizer.eos];
+    if (at + given.length + learned.length > length) {
       dropped++;
       continue;
     }
     ids.set(given, at);
-    turnsOf.fill(turn + 1, at, at + given.length + learnt.length);
+    turnsOf.fill(turn + 1, at, at + given.length + learned.length);
     at += given.length;
-    ids.set(learnt, at);
-    labels.set(learnt, at);
-    answers.fill(1, at, at + learnt.length);
-    at += learnt.length;
+    ids.set(learned, at);
+    labels.set(learned, at);
+    answers.fill(1, at, at + learned.length);
+    at += learned.length;
   }
   return { scene, ids, labels, answers, turns: turnsOf, length: at, dropped };
 };

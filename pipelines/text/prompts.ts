@@ -12,7 +12,7 @@ export const shortAnswer = (question: string): string =>
   `${question}\nAnswer the question using a single word or phrase.`;
 
 /**
- * A question with choices, answered by a letter: ScienceQA, MMBench, SEED-Bench. `context` stands before it.
+ * A question with choices, answered by a letter: ScienceQA, MMBench, SEED-Bench. `context` precedes it.
  * @throws {RangeError} for fewer than 2 or more than 26 choices.
  */
 export const chooseLetter = (question: string, choices: readonly string[], context = ""): string => {
@@ -39,4 +39,4 @@ export const askPresence = (name: string): string =>
 export const askCaption = "Describe the image in one sentence.";
 
 /** Where what an expression speaks of is. */
-export const askPlace = (expression: string): string => `Where is ${expression}? Answer with its box.`;
+export const askBox = (expression: string): string => `Where is ${expression}? Answer with its box.`;

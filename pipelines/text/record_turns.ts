@@ -13,7 +13,7 @@ import { mostFrequent } from "../base/quantile.ts";
 export type PromptKind = Exclude<AnyRecord["kind"], "conversation">;
 
 /**
- * Prompts by kind, one or more; of several, each pass draws one. `{question}` stands for the question or expression,
+ * Prompts by kind, one or more; of several, each pass draws one. `{question}` represents the question or expression,
  * `{choices}` for the lettered choices, a line each, `{hint}` for a hint and a line break, or nothing.
  */
 export type TaskPrompts = Readonly<Record<PromptKind, readonly string[]>>;
@@ -44,7 +44,7 @@ const filled = (prompt: string, values: Readonly<Record<string, string>>): strin
 const choicesOf = ({ choices }: ChoiceRecord): string =>
   choices.map((choice, i) => `${letterOf(i)}. ${choice}`).join("\n");
 
-/** What people agree on is what is learnt, as in LLaVA-1.5. */
+/** What people agree on is what is learned, as in LLaVA-1.5. */
 const agreed = (texts: readonly string[]): readonly string[] =>
   texts.length === 0 ? [] : [mostFrequent(texts)!];
 
@@ -55,7 +55,7 @@ const boxOf = ({ box: [x1, y1, x2, y2], width, height }: BoxRecord): Box => [
   y2 / height,
 ];
 
-/** The answers that may be learnt for a record, each as good as any; none where the split hides them. */
+/** The answers that may be learned for a record, each as good as any; none where the split hides them. */
 export const answersOf = (
   record: Exclude<AnyRecord, { kind: "conversation" }>,
   boxes: BoxFormat,
@@ -119,7 +119,7 @@ export const imagesOf = (record: AnyRecord): readonly string[] =>
 export const withoutImages = (messages: readonly Message[]): readonly Message[] =>
   messages.map(({ role, content }) => ({ role, content: content.replaceAll(IMAGE_MARK, "").trim() }));
 
-/** Every way in which a record may be learnt: all its prompts with all its answers, or its own conversation. */
+/** Every way in which a record may be learned: all its prompts with all its answers, or its own conversation. */
 export const variantsOf = (
   record: AnyRecord,
   { prompts, boxes }: TaskConfig,

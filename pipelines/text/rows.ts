@@ -7,10 +7,10 @@ import type { Conversation } from "./conversation.ts";
 import { IMAGE_ID, imagesIn } from "./image_mark.ts";
 import { IGNORED, type Row } from "./prompt.ts";
 
-/** A conversation in tokens, {@link IMAGE_ID} where an image stands. */
-export type RowTokens = Pick<Conversation, "ids" | "learnt">;
+/** A conversation in tokens, {@link IMAGE_ID} where an image is. */
+export type RowTokens = Pick<Conversation, "ids" | "learned">;
 
-/** What a row holds. */
+/** Contents of a row. */
 export interface RowCapacity {
   /** Text tokens. */
   readonly length: number;
@@ -35,8 +35,8 @@ export interface ArrangedRow extends Row {
 }
 
 /**
- * Conversations as one row, each a segment of its own; they must fit. The first token of a conversation is never learnt:
- * nothing stands before it.
+ * Conversations as one row, each a segment of its own; they must fit. The first token of a conversation is never learned:
+ * nothing precedes it.
  */
 export const rowOfTokens = (
   scene: string,
@@ -48,7 +48,7 @@ export const rowOfTokens = (
   const answers = new Uint8Array(length), segments = new Int32Array(length);
   const after = new Int32Array(images).fill(length), imageSegments = new Int32Array(images);
   let at = 0, image = 0;
-  conversations.forEach(({ ids: all, learnt }, c) =>
+  conversations.forEach(({ ids: all, learned }, c) =>
     all.forEach((id, i) => {
       if (id === IMAGE_ID) {
         after[image] = at;
@@ -57,8 +57,8 @@ export const rowOfTokens = (
       }
       ids[at] = id;
       segments[at] = c + 1;
-      answers[at] = learnt[i]!;
-      if (learnt[i] === 1 && i > 0) labels[at] = id;
+      answers[at] = learned[i]!;
+      if (learned[i] === 1 && i > 0) labels[at] = id;
       at++;
     })
   );

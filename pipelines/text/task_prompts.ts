@@ -1,8 +1,8 @@
 /**
- * How a kind of task is asked, as templates: `{question}` stands for the question or expression, `{choices}` for the
+ * How a kind of task is asked, as templates: `{question}` represents the question or expression, `{choices}` for the
  * lettered choices, a line each, `{hint}` for a hint and a line break, or nothing.
  */
-import { askCaption, askPlace, shortAnswer } from "./prompts.ts";
+import { askBox, askCaption, shortAnswer } from "./prompts.ts";
 
 /** To be answered in a word or phrase (LLaVA docs/Evaluation.md). */
 export const shortly = shortAnswer("{question}");
@@ -16,7 +16,7 @@ export const lettered =
   "{hint}{question}\n{choices}\nAnswer with the option's letter from the given choices directly.";
 
 /** Where the object of an expression is. */
-export const locate = askPlace("{question}");
+export const locate = askBox("{question}");
 
 /** The image in a sentence. */
 export const describeImage = askCaption;

@@ -1,7 +1,7 @@
 /**
  * Chat templates: Jinja texts, as `chat_template` of a tokenizer_config.json has them, that lay out a conversation.
  * Rendered with marks in place of the answers, a template says itself where prompts end and answers begin; the same
- * rendering gives the row to be learnt from and the prompt to be answered, so that they cannot differ.
+ * rendering gives the row to be learned from and the prompt to be answered, so that they cannot differ.
  */
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
@@ -24,9 +24,9 @@ export interface Message {
 
 /** What surrounds a template. */
 export interface TemplateOptions {
-  /** What stands at the beginning of a text; nothing by default. */
+  /** Start of a text; nothing by default. */
   readonly bos?: string;
-  /** What stands at the end of one; nothing by default. */
+  /** What is at the end of one; nothing by default. */
   readonly eos?: string;
   /** Further special tokens by the names that transformers gives them, such as `pad_token`; none by default. */
   readonly special?: Readonly<Record<string, string | readonly string[]>>;
@@ -58,7 +58,7 @@ const reason = (cause: unknown): string => cause instanceof Error ? cause.messag
 const boundFault = (name: string, { message }: BoundError): TemplateError =>
   fault(name, message, "the work that a conversation needs", "use the template that belongs to the model");
 
-/** What a failed rendering says. */
+/** Text of a failed rendering. */
 const renderFault = (name: string, cause: unknown): TemplateError =>
   cause instanceof BoundError
     ? boundFault(name, cause)

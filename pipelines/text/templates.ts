@@ -4,7 +4,7 @@
 export interface NamedTemplate {
   /** The Jinja text. */
   readonly source: string;
-  /** What stands at the beginning of a text. */
+  /** Start of a text. */
   readonly bos: string;
   /** What ends an answer. */
   readonly eos: string;

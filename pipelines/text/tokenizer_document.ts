@@ -5,7 +5,7 @@ import * as t from "io-ts";
 import { decodeEither, DecodeError } from "../base/bridge.ts";
 import { explosive } from "./pattern.ts";
 
-/** One more than the greatest token id: no published vocabulary has a sixteenth of it. */
+/** One more than the largest token id: no published vocabulary has a sixteenth of it. */
 const MAX_IDS = 2 ** 24;
 
 /** Deepest nesting of stages in stages. */
@@ -93,7 +93,7 @@ export const refuseDocument = (
   hint = "take the tokenizer.json that belongs to the model, unchanged",
 ): DecodeError => new DecodeError({ op, got, expected, hint, refusals: [] });
 
-/** The stages in a stage, itself first; stages below the greatest depth are left out. */
+/** The stages in a stage, itself first; stages below the largest depth are left out. */
 export const stagesIn = (of: unknown, depth = 0): readonly Stage[] => {
   if (typeof of !== "object" || of === null || !("type" in of) || depth > MAX_DEPTH) return [];
   const { normalizers, pretokenizers, processors, decoders } = of as Readonly<Record<string, unknown>>;

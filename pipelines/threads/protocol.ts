@@ -4,7 +4,7 @@
 export interface Numbered<Q> {
   /** Its number, which no other request of the process has. */
   readonly id: number;
-  /** What is asked. */
+  /** The question. */
   readonly body: Q;
 }
 

@@ -21,7 +21,7 @@ export interface ImageRefusal {
   readonly content: string;
   /** Why it cannot be decoded. */
   readonly reason: ImageReason;
-  /** What stands in the file. */
+  /** What is in the file. */
   readonly got: string;
 }
 
@@ -93,7 +93,7 @@ const damaged = (path: string, row: number, content: string): FeatureStoreError 
     op: `read features from ${path}`,
     got: `row ${row} with another checksum than when it was written`,
     expected: "the row as it was written",
-    hint: "remove this file and start again: its features are computed again; and check the disk",
+    hint: "remove this file and start again: its features are recomputed; and check the disk",
     path,
     content,
     reason: "damaged",
@@ -116,7 +116,7 @@ export class FeatureRows {
 
   constructor(readonly folder: string, readonly bytes: number) {}
 
-  /** Takes over what stands in the folder and is not known yet. */
+  /** Takes over what is in the folder and is not known yet. */
   refresh(): void {
     for (const { name } of Deno.readDirSync(this.folder)) {
       const path = `${this.folder}/${name}`, seen = this.#seen.get(name) ?? 0;

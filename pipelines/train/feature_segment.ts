@@ -12,7 +12,7 @@ import { crc32 } from "node:zlib";
 /** Bytes of an entry of the index. */
 export const ENTRY = 40;
 
-/** Where a row stands. */
+/** Where a row is. */
 export interface RowPlace {
   /** The file of rows. */
   readonly path: string;
@@ -31,7 +31,7 @@ export const entryOf = (content: string, bytes: Uint8Array): Uint8Array => {
   return entry;
 };
 
-/** What an index says. */
+/** Text of an index. */
 export interface Index {
   /** The rows by content. */
   readonly rows: ReadonlyMap<string, RowPlace>;
@@ -45,7 +45,7 @@ export interface Index {
  * Reads an index from some entry on. An end in the middle of an entry is one that is being written, or was when its
  * process was killed: it does not count.
  * @param rows - path of the rows.
- * @param whole - how many whole rows stand there.
+ * @param whole - how many whole rows exist.
  * @param first - number of the first entry of `bytes`.
  */
 export const indexOf = (bytes: Uint8Array, rows: string, whole: number, first = 0): Index => {

@@ -78,7 +78,7 @@ export type Refresh = Effect.Effect<void, DiskError>;
 
 /** An open store. */
 export interface FeatureStore {
-  /** Hash of all that decides the numbers, beside the images. */
+  /** Hash of all that decides the numbers, alongside the images. */
   readonly key: string;
   /** Its folder. */
   readonly folder: string;
@@ -134,7 +134,7 @@ export const openFeatureStore = (
     yield* doing("list", () => rows.refresh());
     if (rows.damaged > 0) {
       yield* Effect.logWarning(
-        `${folder}: features of ${rows.damaged} damaged or removed entries are computed again`,
+        `${folder}: features of ${rows.damaged} damaged or removed entries are recomputed`,
       );
     }
     return {

@@ -38,7 +38,7 @@ export interface FeatureOptions {
   readonly batch: number;
   /** Folder where they are kept. */
   readonly cache: string;
-  /** What the progress line says. */
+  /** Text of the progress line. */
   readonly label: string;
 }
 
@@ -86,7 +86,7 @@ const compute = (
 /** What computing features can fail with. */
 export type FeatureError = CheckpointError | DiskError | RanksError | UploadError;
 
-/** Features of a set at one resolution, from the cache where they are, computed by all ranks where they are not. A damaged file is computed again. */
+/** Features of a set at one resolution, from the cache where they are, computed by all ranks where they are not. A damaged file is recomputed. */
 export const featuresOf = (
   set: ImageSet,
   weights: VisionWeights,
@@ -102,7 +102,7 @@ export const featuresOf = (
         Effect.as(
           error.reason === "missing"
             ? Effect.void
-            : Effect.logWarning(`features are computed again: ${error.message}`),
+            : Effect.logWarning(`features are recomputed: ${error.message}`),
           undefined,
         )
       ),

@@ -27,11 +27,11 @@ export interface FillOptions {
   readonly workers?: number;
   /** What happens at an image that cannot be decoded: `stop` (the default), or `skip`, which notes and counts it. */
   readonly policy?: Policy;
-  /** What the progress line says. */
+  /** Text of the progress line. */
   readonly label: string;
 }
 
-/** What became of the images. */
+/** Result of the images. */
 export interface FillReport {
   /** Different images. */
   readonly images: number;
@@ -44,7 +44,7 @@ export interface FillReport {
 /** What filling can fail with. */
 export type FillError = DataError | DiskError | ImageError | UploadError;
 
-type Decoded = { readonly content: string; readonly rgb: Uint8Array } | ImageRefusal;
+type DecodeOutput = { readonly content: string; readonly rgb: Uint8Array } | ImageRefusal;
 
 const refusalOf = (content: string, { reason, got }: ImageError): ImageRefusal => ({
   content,
@@ -73,7 +73,7 @@ const rowsOf = (levels: readonly NdArray[], contents: readonly string[]): readon
 
 /**
  * Computes what is missing. It may be killed at any time and goes on from the last batch; other processes may fill the
- * same store, and what they stored meanwhile is not computed again.
+ * same store, and what they stored meanwhile is not recomputed.
  */
 export const fillFeatures = (
   store: FeatureStore,
@@ -104,18 +104,20 @@ export const fillFeatures = (
       const decode = yield* openSquares({ side: views.side, workers });
       const encode = yield* openEncoder(weights, views, batch);
       const report = yield* startProgress({ stage: label, total: missing.length, unit: "images" });
-      const decoded = ({ content, name, load }: ImageFile): Effect.Effect<readonly Decoded[], FillError> =>
+      const decoded = (
+        { content, name, load }: ImageFile,
+      ): Effect.Effect<readonly DecodeOutput[], FillError> =>
         isOpen(content)
           ? Effect.flatMap(load, (bytes) => decode({ file: name, bytes })).pipe(
-            Effect.map((rgb): readonly Decoded[] => [{ content, rgb }]),
+            Effect.map((rgb): readonly DecodeOutput[] => [{ content, rgb }]),
             Effect.catch((error) =>
               error instanceof ImageError && policy === "skip"
-                ? Effect.succeed<readonly Decoded[]>([refusalOf(content, error)])
+                ? Effect.succeed<readonly DecodeOutput[]>([refusalOf(content, error)])
                 : Effect.fail(error)
             ),
           )
           : Effect.sync(() => (done++, []));
-      const stored = (some: readonly Decoded[]): Effect.Effect<void, FillError> =>
+      const stored = (some: readonly DecodeOutput[]): Effect.Effect<void, FillError> =>
         Effect.gen(function* () {
           for (const one of some) if (!("rgb" in one)) yield* store.refuse(one);
           const good = some.flatMap((one) => "rgb" in one ? [one] : []);

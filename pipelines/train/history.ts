@@ -15,7 +15,7 @@ export interface History {
 /** The history of a training that was not validated yet. */
 export const noHistory: History = { validated: 0, since: 0 };
 
-/** What decides about a validation. */
+/** Inputs that decide about a validation. */
 export type Deciding = Pick<Validation, "metric" | "mode" | "patience">;
 
 /** The history after a record; those of steps have no such metric. A value that is not a number is never the best. */

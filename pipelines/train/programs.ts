@@ -20,7 +20,7 @@ import { sumOverRanks } from "./together.ts";
 import type { Bindings, Training } from "./training.ts";
 
 /**
- * What a step can fail with.
+ * Errors of a step.
  * @internal
  */
 export type StepError = DeviceError | RanksError | TreeError;
@@ -53,13 +53,13 @@ type Loaded = Effect.Effect<Program, DeviceError | TreeError, Device | Scope.Sco
 const loadMain = (source: Source): Loaded =>
   Effect.flatMap(theDevice(), (device) => device.load(compileFor(device, source)));
 
-/** Loads a source beside other programs; one that would need another order of the shared state updates it apart. */
-export const loadBeside = (source: Source, beside: readonly Program[]): Loaded =>
+/** Loads a source alongside other programs; one that would need another order of the shared state updates it apart. */
+export const loadAlongside = (source: Source, alongside: readonly Program[]): Loaded =>
   Effect.gen(function* () {
-    const device = yield* theDevice(), placed = placedIn(beside.map(({ plan }) => plan));
+    const device = yield* theDevice(), placed = placedIn(alongside.map(({ plan }) => plan));
     const load = (apart: boolean) =>
       Effect.suspend(() =>
-        device.load(compileFor(device, source, apart ? { batch: false } : { placed }), beside)
+        device.load(compileFor(device, source, apart ? { batch: false } : { placed }), alongside)
       );
     return yield* load(false).pipe(Effect.catchTag("TreeError", () => load(true)));
   });
@@ -88,7 +88,7 @@ const loadWhole = <B, E, R>(
     const more = yield* Effect.forEach(
       others,
       ({ batch, amount }) =>
-        Effect.map(loadBeside(stepSource(training, batch).source, [main]), (p) => stepOf(p, amount)),
+        Effect.map(loadAlongside(stepSource(training, batch).source, [main]), (p) => stepOf(p, amount)),
     );
     const all = [stepOf(main, work.amount), ...more];
     return { step, main, of: chosenBy(all), deviceBytes: bytesOf(all.map(({ program }) => program)) };
@@ -110,11 +110,11 @@ const loadMicro = <B, E, R>(
     const main = yield* loadMain(sources.update.source);
     const merges: Program[] = [], holds: Program[] = [];
     for (let level = 0; level < levels; level++) {
-      merges.push(yield* loadBeside(sources.merge(level), [main, ...holds]));
-      holds.push(yield* loadBeside(sources.hold(level), [main, ...merges]));
+      merges.push(yield* loadAlongside(sources.merge(level), [main, ...holds]));
+      holds.push(yield* loadAlongside(sources.hold(level), [main, ...merges]));
     }
     const squares = shard &&
-      (yield* loadBeside(squaresSource(shard, placedOrder(main.plan, sources.trained)), [main]));
+      (yield* loadAlongside(squaresSource(shard, placedOrder(main.plan, sources.trained)), [main]));
     const update = shard === undefined || squares === undefined
       ? Effect.andThen(sumOverRanks(main), main.run)
       : updateSharded(shard, sources.trained, main, squares);
@@ -132,7 +132,7 @@ const loadMicro = <B, E, R>(
           yield* update;
         }),
     });
-    const gradient = (of: B): Loaded => loadBeside(sources.gradient(of), [main]);
+    const gradient = (of: B): Loaded => loadAlongside(sources.gradient(of), [main]);
     const all = [stepOf(yield* gradient(batch), work.amount)];
     for (const other of others) all.push(stepOf(yield* gradient(other.batch), other.amount));
     return {

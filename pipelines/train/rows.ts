@@ -58,7 +58,7 @@ export const trainingRow = (
   pass: number,
 ): QuestionRow => rowOf(tokenizer, scene.id, turnsOf(scene, data, turns, pass), length);
 
-/** Rows of separate questions as the inputs of a batch; rows that cannot be learnt from are a BatchError. */
+/** Rows of separate questions as the inputs of a batch; rows that cannot be learned from are a BatchError. */
 export const questionBatch = (
   rows: readonly QuestionRow[],
 ): E.Either<BatchError, Readonly<Record<"ids" | "labels" | "turns", NdArray>>> =>

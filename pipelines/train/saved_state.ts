@@ -44,7 +44,7 @@ export const openState = <B, E, R>(
 ): Effect.Effect<OpenedCheckpoint | undefined, CheckpointError | TrainingError, Scope.Scope> =>
   Effect.gen(function* () {
     const path = training.places.checkpoint;
-    // what a killed process was writing: the checkpoint, or one that is kept beside it
+    // what a killed process was writing: the checkpoint, or one that is kept next to it
     yield* Effect.ignore(sweepTemps(path.replace(/\.safetensors$/, "")));
     const found = yield* openIfThere(path);
     if (found === undefined || found.metadata.identity === training.identity) return found;
@@ -220,7 +220,7 @@ export const trainedWeights = (
     return { weights, origins: savedOrigins(metadata), which, metadata, hash: hash! };
   }));
 
-/** The file beside a checkpoint that holds the batch at which its training stopped, or a rank's part of it. */
+/** The file alongside a checkpoint that holds the batch at which its training stopped, or a rank's part of it. */
 export const badBatchPath = (
   checkpoint: string,
   { rank, size }: Pick<Ranks, "rank" | "size"> = oneRank,

@@ -30,11 +30,11 @@ export interface Shard {
 }
 
 /** Numbers of a group, for each rank; a parameter that has more moves alone. */
-const MOST = 2 ** 22;
+const LIMIT = 2 ** 22;
 
 const total = (pieces: readonly Piece[]): number => pieces.reduce((sum, { size }) => sum + size, 0);
 
-/** Parameters given to ranks, the greatest first, each to the one that has least. */
+/** Parameters given to ranks, the largest first, each to the one that has least. */
 export const dealt = (pieces: readonly Piece[], ranks: number): MoveGroup => {
   const byRank: Piece[][] = Array.from({ length: ranks }, () => []);
   const order = pieces.toSorted((a, b) => b.size - a.size || (a.path < b.path ? -1 : 1));
@@ -58,7 +58,7 @@ const inGroups = (pieces: readonly Piece[], most: number): readonly (readonly Pi
 export const shardFor = (
   { specs, trainable }: Pick<Training<unknown>, "specs" | "trainable">,
   { rank, size, shards }: Pick<Ranks, "rank" | "shards" | "size">,
-  most: number = MOST,
+  most: number = LIMIT,
 ): Shard | undefined => {
   if (!shards || size === 1) return undefined;
   const trained = specTrees.entries(specs).filter(([path]) => trainable(path));
@@ -82,11 +82,11 @@ export const shardFor = (
   };
 };
 
-/** Numbers of the greatest part of a group: what every rank sends for each, filled up with zeros. */
+/** Numbers of the largest part of a group: what every rank sends for each, filled up with zeros. */
 export const partOfGroup = (group: MoveGroup): number => Math.max(...group.map(total));
 
-/** The part that is greatest: what the rank with most of the optimiser's memory keeps. */
-export const greatestShard = (
+/** The part that is largest: what the rank with most of the optimiser's memory keeps. */
+export const largestShard = (
   training: Pick<Training<unknown>, "specs" | "trainable">,
   wanted: Pick<Ranks, "shards" | "size">,
 ): Shard | undefined => {

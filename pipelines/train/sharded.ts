@@ -73,7 +73,7 @@ const handOn = (main: Program, prefix: string, group: MoveGroup): Effect.Effect<
     }
   });
 
-/** Replaces the scalars beside the gradients by their sums over all ranks. */
+/** Replaces the scalars alongside the gradients by their sums over all ranks. */
 const sumScalars = (main: Program): Effect.Effect<void, MoveError> =>
   Effect.gen(function* () {
     const names = Object.keys(main.plan.inputs)

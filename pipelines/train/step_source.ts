@@ -41,9 +41,9 @@ export const PARAMS = "state.params.";
 /** Input path of the ring. */
 export const RING = "ring";
 
-/** What the sources of a training's step are made of. */
+/** Configuration of the sources of a training's step. */
 export interface Described<B> {
-  /** What the step is made of. */
+  /** Configuration of the step. */
   readonly settings: TrainStepConfig<B>;
   /** Specifications of its state by input path. */
   readonly specs: StepSource["specs"];
@@ -78,7 +78,7 @@ export const described = <B, E, R>(training: Training<B, E, R>): Described<B> =>
   };
 };
 
-/** The source that writes the state and the ring after a step; `inputs` are what it reads beside the state. */
+/** The source that writes the state and the ring after a step; `inputs` are what it reads alongside the state. */
 export const stateSource = <B>(
   { state, specs }: Described<B>,
   result: StepResult,

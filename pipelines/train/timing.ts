@@ -7,7 +7,7 @@ export interface StepTiming {
   readonly stepSeconds: number;
   /** Sum over all steps: no compilation, no data preparation ahead of the first step, no saving. */
   readonly measuredSeconds: number;
-  /** Steps a second, by the median. */
+  /** Steps/s, by the median. */
   readonly stepsPerSecond: number;
 }
 

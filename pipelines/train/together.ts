@@ -10,7 +10,7 @@ import * as t from "io-ts";
 import { createHash } from "node:crypto";
 import { decodeEither } from "../base/bridge.ts";
 import { sha256 } from "../base/hash.ts";
-import { heardSignal, hearSignal, signalCodes } from "../base/signals.ts";
+import { receivedSignal, receiveSignal, signalCodes } from "../base/signals.ts";
 import { checkAlike, type RanksError, theRanks } from "../ranks/ranks.ts";
 import { TrainingError } from "./fault.ts";
 import type { BatchAt, Bindings, Training } from "./training.ts";
@@ -35,23 +35,23 @@ const saidType = t.partial({ order: orderType, signal: t.keyof(signalCodes) });
 export interface Agreed {
   /** The order of rank 0. */
   readonly order: Order;
-  /** Whether a rank has heard a signal: all end after the same step. */
+  /** Whether a rank has received a signal: all end after the same step. */
   readonly stopping: boolean;
 }
 
-/** Gives the order of rank 0 to all ranks, and the signal that any of them has heard. Alone there is nobody to ask. */
+/** Gives the order of rank 0 to all ranks, and the signal that any of them has received. Alone there is nobody to ask. */
 export const agree = (order?: Order): Effect.Effect<Agreed, RanksError> =>
   Effect.gen(function* () {
-    const { gather } = yield* theRanks, signal = heardSignal();
+    const { gather } = yield* theRanks, signal = receivedSignal();
     const said = yield* gather(JSON.stringify({ order, signal }));
     const all = said.map((text) => {
       const read = decodeEither(saidType, "what a rank says")(JSON.parse(text));
       if (read._tag === "Left") throw read.left;
       return read.right;
     });
-    const heard = all.find(({ signal }) => signal !== undefined)?.signal;
-    if (heard !== undefined) hearSignal(heard);
-    return { order: all[0]!.order!, stopping: heard !== undefined };
+    const ending = all.find(({ signal }) => signal !== undefined)?.signal;
+    if (ending !== undefined) receiveSignal(ending);
+    return { order: all[0]!.order!, stopping: ending !== undefined };
   });
 
 const isPowerOfTwo = (n: number): boolean => Math.log2(n) % 1 === 0;
@@ -103,7 +103,7 @@ export const batchesHere = <E, R>(
     ({ rank, size }) => size === 1 ? batchAt(step) : batchAt(step, { index: rank, of: size }),
   );
 
-/** The gradients of a step, and what is summed beside them, over all ranks. */
+/** The gradients of a step, and what is summed alongside them, over all ranks. */
 export const sumOverRanks = (main: Program): Effect.Effect<void, DeviceError | RanksError | TreeError> =>
   Effect.flatMap(
     theRanks,

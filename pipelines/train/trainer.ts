@@ -37,7 +37,7 @@ import type { Bindings, Training } from "./training.ts";
 import { type LoadedValidation, loadValidation, validationRecord } from "./validation.ts";
 import { batchBytes, windowOf } from "./window.ts";
 
-/** What a training can fail with, beside what its batches fail with. */
+/** Errors of a training, alongside what its batches fail with. */
 export type TrainError =
   | CheckpointError
   | DiskError
@@ -110,10 +110,10 @@ const notFinite = (stage: string, row: MetricRecord, name: string, batch: string
   });
 
 /** Scale of the loss from which on a step without finite gradients is no matter of the scale any more. */
-const LEAST_SCALE = 1;
+const MIN_SCALE = 1;
 
 /** Whether a scale of the loss is there to be halved: the step before was skipped, the next may be finite. */
-const mayRecover = ({ scale }: MetricRecord): boolean => typeof scale === "number" && scale > LEAST_SCALE;
+const mayRecover = ({ scale }: MetricRecord): boolean => typeof scale === "number" && scale > MIN_SCALE;
 
 /** What a row has that is not finite and that the training does not bear. */
 const badIn = (
@@ -238,10 +238,10 @@ const submit = <B, E, R>(run: Running<B, E, R>, batch: Bindings): Effect.Effect<
     );
   }));
 
-/** Milliseconds of submitting after which signals are heard. */
+/** Milliseconds of submitting after which signals are handled. */
 const BREATH = 200;
 
-/** Trains to the end, or on several ranks until one of them has heard a signal: gives whether it has, and nothing is lost. */
+/** Trains to the end, or on several ranks until one of them has received a signal: gives whether it has, and nothing is lost. */
 const loop = <B, E, R>(run: Running<B, E, R>): Effect.Effect<boolean, TrainError | E, R> =>
   Effect.gen(function* () {
     const { at, training } = run, { total, places } = training, batchAt = batchesHere(training);
@@ -279,7 +279,7 @@ const loop = <B, E, R>(run: Running<B, E, R>): Effect.Effect<boolean, TrainError
       yield* settle(run);
       yield* validate(run);
       if (isKept()) yield* keep(run);
-      yield* Effect.sleep(0); // signals are heard here
+      yield* Effect.sleep(0); // signals are handled here
     }
     return false;
   });
@@ -323,7 +323,7 @@ const follow = <B, E, R>(
 /**
  * Trains to the last step, from the last checkpoint where there is one. Interrupting it saves a checkpoint first.
  * A loss or gradient that is not finite ends it with a TrainingError; the last checkpoint is kept, and the batch is saved
- * beside it. In mixed precision such steps change nothing but the scale of the loss, and only end it when that cannot
+ * next to it. In mixed precision such steps change nothing but the scale of the loss, and only end it when that cannot
  * fall any more. With `onNonFinite: "skip"` they never end it. Validation ends it where its patience does; which validation
  * was the best is read from the metrics, so that a resumed training decides as the uninterrupted one.
  */

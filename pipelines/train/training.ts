@@ -14,7 +14,7 @@ import type { LazyArray } from "../weights/lazy.ts";
 import type { Precision } from "./precision.ts";
 
 /**
- * What becomes of a step whose loss or gradients are not finite: `stop` ends the training and saves the batch beside the
+ * What becomes of a step whose loss or gradients are not finite: `stop` ends the training and saves the batch alongside the
  * checkpoint, `skip` leaves the update out and counts it in the metric `skipped`.
  */
 export type OnNonFinite = "stop" | "skip";
@@ -87,13 +87,13 @@ export interface Validation<E = never, R = never> {
   readonly scores?: ScoresAt<E, R>;
   /** The metric that decides what is best: `validation/loss`, another scalar of the loss, or `scores/<name>`. */
   readonly metric: string;
-  /** Whether its least or its greatest value is best. */
+  /** Whether its least or its largest value is best. */
   readonly mode: "min" | "max";
   /** Validations in a row without a better value after which the training ends; it does not by default. */
   readonly patience?: number;
 }
 
-/** Checkpoints that a training keeps beside its last one, in files of their own beside it. */
+/** Checkpoints that a training keeps alongside its last one, in files of their own next to it. */
 export interface Keep {
   /** The last so many, the last one included; 1 by default. */
   readonly last?: number;
@@ -163,7 +163,7 @@ export interface Training<B, E = never, R = never> {
   readonly optimiser: Optimiser;
   /** Learning rate by step. */
   readonly schedule: Schedule;
-  /** Greatest norm of all gradients. */
+  /** Largest norm of all gradients. */
   readonly maxNorm: number;
   /** Element types; f32 by default. */
   readonly precision?: Precision;
@@ -177,7 +177,7 @@ export interface Training<B, E = never, R = never> {
   readonly ema?: number;
   /** Validation while it trains; none by default. */
   readonly validation?: Validation<E, R>;
-  /** Checkpoints that are kept beside the last one; none by default. */
+  /** Checkpoints that are kept alongside the last one; none by default. */
   readonly keep?: Keep;
   /** What later stages read; the weights after the last step by default. */
   readonly result?: TrainingResult;

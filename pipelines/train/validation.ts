@@ -18,7 +18,7 @@ import type * as Scope from "effect/Scope";
 import type { MetricRecord } from "../runs/metrics.ts";
 import type { LazyArray } from "../weights/lazy.ts";
 import { TrainingError } from "./fault.ts";
-import { loadBeside } from "./programs.ts";
+import { loadAlongside } from "./programs.ts";
 import { described, donated } from "./step_source.ts";
 import type { Training, Validation } from "./training.ts";
 
@@ -45,13 +45,13 @@ const validationSource = <B, E, R>(
 export interface LoadedValidation<E, R> {
   /** Measures the metrics of its record, without scores. */
   readonly losses: Losses<E, R>;
-  /** Bytes that its programs hold on the device beside the training's. */
+  /** Bytes that its programs hold on the device alongside the training's. */
   readonly bytes: number;
 }
 
 type Losses<E, R> = Effect.Effect<Readonly<Record<string, number>>, DeviceError | TreeError | E, R>;
 
-/** Loads the programs of a validation, for every shape of batch, beside the one that holds the training's state. */
+/** Loads the programs of a validation, for every shape of batch, alongside the one that holds the training's state. */
 export const loadValidation = <B, E, R>(
   training: Training<B, E, R>,
   validation: Validation<E, R>,
@@ -61,7 +61,7 @@ export const loadValidation = <B, E, R>(
     const programs: Program[] = [];
     const { batch, others = [], answers } = training;
     for (const shape of answers?.batches ?? [batch, ...others.map(({ batch }) => batch)]) {
-      programs.push(yield* loadBeside(validationSource(training, validation, shape), [main, ...programs]));
+      programs.push(yield* loadAlongside(validationSource(training, validation, shape), [main, ...programs]));
     }
     const first = programs[0]!;
     const sums = Object.keys(first.plan.inputs).filter((path) => path.startsWith(SUMS));

@@ -6,8 +6,8 @@ import type { Bindings } from "./training.ts";
 /** Seconds between two readings of the ring that a window aims at. */
 const WINDOW_SECONDS = 2.5;
 
-/** Most bytes of batches on their way: drivers keep a copy of each until its step has run. */
-const MOST_BYTES = 2 ** 30;
+/** Maximum number of bytes of batches on their way: drivers keep a copy of each until its step has run. */
+const MAX_BYTES = 2 ** 30;
 
 /** Bytes of a batch. */
 export const batchBytes = (batch: Bindings): number =>
@@ -18,7 +18,7 @@ export const batchBytes = (batch: Bindings): number =>
  * record; few at first. Never more than the ring holds, nor than a gigabyte of batches.
  */
 export const windowOf = (last: MetricRecord | undefined, bytes: number): number => {
-  const seconds = last?.seconds, most = Math.min(RING_ROWS, Math.floor(MOST_BYTES / bytes));
+  const seconds = last?.seconds, most = Math.min(RING_ROWS, Math.floor(MAX_BYTES / bytes));
   const wanted = typeof seconds !== "number" || last?.warmup === true
     ? (last === undefined ? 1 : 2)
     : Math.floor(WINDOW_SECONDS / Math.max(seconds, 1e-6));

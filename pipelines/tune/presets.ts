@@ -1,4 +1,4 @@
-/** Sizes of the models that are timed. `gpu` and `full` are those of the PyTorch yardstick, number for number. */
+/** Sizes of the models that are timed. `gpu` and `full` are those of the PyTorch reference, number for number. */
 
 /** One size. */
 export interface BenchPreset {

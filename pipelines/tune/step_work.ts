@@ -1,11 +1,11 @@
 /**
  * The step that is timed: features to bridge to decoder, mean cross entropy of the text, gradients of both, AdamW on
- * every parameter. The same work as the PyTorch yardstick: learning rate 1e-4, decay 0.01 everywhere, no clipping.
+ * every parameter. The same work as the PyTorch reference: learning rate 1e-4, decay 0.01 everywhere, no clipping.
  */
 import {
   adamw,
   chainOfSight,
-  constantRate,
+  constantLearningRate,
   costOf,
   countParameters,
   crossEntropy,
@@ -110,7 +110,7 @@ export const startValue = ({ shape, init }: ParameterSpec, seed: number): NdArra
 export const batchNumbers = (preset: BenchPreset, batch: number): Readonly<Record<string, NdArray>> => {
   const { grid, featureWidth, text, vocabulary } = preset, n = batch * text;
   const ids = Int32Array.from({ length: n }, (_, i) => (i * 7919 + 13) % 104729 % vocabulary);
-  // the yardstick predicts the second token from the first, and nothing from the last visual token
+  // the reference predicts the second token from the first, and nothing from the last visual token
   const labels = ids.map((id, i) => i % text === 0 ? -100 : id);
   return {
     "features.0": numbers([batch, grid * grid, featureWidth], 1),
@@ -120,7 +120,7 @@ export const batchNumbers = (preset: BenchPreset, batch: number): Readonly<Recor
   };
 };
 
-/** What is timed. */
+/** The timed work. */
 export interface StepWork {
   /** The step for the compiler: new state in place of the old, and `loss`. */
   readonly source: Source;
@@ -129,7 +129,7 @@ export interface StepWork {
   /** Number of parameters, all of them trained. */
   readonly parameters: number;
   /**
-   * Floating-point operations of the model's products, forward and backward: what the mathematics needs, whatever is
+   * FLOPs of the model's products, forward and backward: what the mathematics needs, whatever is
    * computed twice. Causal attention counts its whole square.
    */
   readonly modelFlops: number;
@@ -159,7 +159,7 @@ const productFlops = (
 interface StepWorkOptions {
   /** Sequences; the preset's by default. */
   readonly batch?: number;
-  /** Whether the backward pass computes decoder blocks again; false by default. */
+  /** Whether the backward pass recomputes decoder blocks; false by default. */
   readonly remat?: boolean;
   /** Element types; f32 by default. */
   readonly precision?: Precision;
@@ -180,7 +180,7 @@ export const stepWork = (
   const step = trainStep<VisionLanguageBatch>({
     loss,
     optimiser,
-    schedule: constantRate(rate),
+    schedule: constantLearningRate(rate),
     ...half,
     ...(remat ? { remat: (region: string) => region.startsWith("model.layers.") } : {}),
   });

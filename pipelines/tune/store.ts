@@ -1,6 +1,6 @@
 /** Where measured schedules are kept: a file for each device, driver and runtime, and files that come with the library. */
 import {
-  akin,
+  compatibleTables,
   type Device,
   type DeviceError,
   type DeviceProfile,
@@ -19,7 +19,6 @@ import * as Layer from "effect/Layer";
 import { atomicWrite, type DiskError, onDisk } from "../base/disk.ts";
 import { folderOf } from "../base/paths.ts";
 import { sha256 } from "../base/hash.ts";
-import { planStore } from "./plan_store.ts";
 
 /** The folder of what was measured here. */
 export const TUNING_FOLDER = "cache/schedules";
@@ -52,8 +51,8 @@ export const tablePath = (identity: TuningIdentity, folder: string = TUNING_FOLD
 };
 
 /**
- * What was measured for an identity; an empty table where nothing was, or where the file is another's or damaged: it
- * is then measured anew, since schedules change times and never results.
+ * Measurements for an identity; an empty table where nothing was, or where the file is another's or damaged: it
+ * is then measured again, since schedules change times and never results.
  */
 export const readTuning = (
   identity: TuningIdentity,
@@ -92,22 +91,22 @@ export const readShipped = (
     const names = await Array.fromAsync(Deno.readDir(folder)).catch(() => []);
     for (const { name } of names.toSorted((a, b) => a.name < b.name ? -1 : 1)) {
       const table = name.endsWith(".json") ? readTable(await textIf(`${folder}/${name}`) ?? "") : undefined;
-      if (table !== undefined && akin(table.identity, identity)) found.push(table);
+      if (table !== undefined && compatibleTables(table.identity, identity)) found.push(table);
     }
     return found;
   });
 
 /** Folders of tables other than the usual ones. */
 export interface TuningFolders {
-  /** What was measured here. */
+  /** Measurements here. */
   readonly measured?: string;
   /** What comes with the library. */
   readonly shipped?: string;
 }
 
 /**
- * A device with the schedules that are known for it: shipped ones, then those measured here (the CPU has none), and with
- * the programs that were compiled for it before.
+ * A device with the schedules that are known for it: shipped ones, then those measured here. The CPU has
+ * none.
  */
 export const tuned = (
   device: Layer.Layer<Device, DeviceError>,
@@ -116,8 +115,7 @@ export const tuned = (
   Layer.effect(
     theDevice(),
     Effect.gen(function* () {
-      const opened = yield* theDevice(), plans = planStore();
-      const service = plans === undefined ? opened : { ...opened, plans };
+      const service = yield* theDevice();
       if (service.profile.provider === "cpu") return service;
       const identity = yield* identityHere(service.profile);
       const tables = [...yield* readShipped(identity, shipped), yield* readTuning(identity, measured)];

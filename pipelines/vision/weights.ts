@@ -20,7 +20,7 @@ export interface VisionWeights {
   readonly hash: string;
 }
 
-/** Where the shipped weights lie. */
+/** Where the shipped weights are. */
 export const shippedWeights = (): string =>
   fileURLToPath(new URL("./weights/vit.safetensors", import.meta.url));
 
@@ -32,7 +32,7 @@ export const loadVision = (path: string): Effect.Effect<VisionWeights, Checkpoin
     return { tower: visionTower, params, hash: hash! };
   }));
 
-/** Writes an encoder as `vit.safetensors` and the manifest of its training as `vit.json` beside it. */
+/** Writes an encoder as `vit.safetensors` and the manifest of its training as `vit.json` next to it. */
 export const saveVision = (
   folder: string,
   params: VitParams<NdArray>,

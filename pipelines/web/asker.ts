@@ -4,7 +4,7 @@ import type { Device } from "@chain-of-sight/kernels/portable";
 import * as Effect from "effect/Effect";
 import * as Scope from "effect/Scope";
 import * as Stream from "effect/Stream";
-import { looksAt } from "../ask/looks.ts";
+import { attentionMapsAt } from "../ask/attention_maps.ts";
 import { fromEither } from "../base/bridge.ts";
 import { type GenerationError, type Generator, openGenerator } from "../generate/generator.ts";
 import { pixelsOfImage } from "../images/pixels.ts";
@@ -17,10 +17,10 @@ import type { PageModel } from "./model.ts";
 /** Prompts share programs up to multiples of this many tokens. */
 export const PROMPTS = 16;
 
-/** Most tokens of an answer. */
+/** Maximum number of tokens of an answer. */
 export const TOKENS = 16;
 
-/** What asking can fail with. */
+/** Errors of asking. */
 export type AskFailure = GenerationError | TemplateError | UploadError;
 
 /** A question about an image. */
@@ -37,7 +37,7 @@ export interface PageAnswer {
   readonly ids: readonly number[];
   /** The text. */
   readonly answer: string;
-  /** Words of the question that the model never learnt. */
+  /** Words of the question that the model never learned. */
   readonly unknown: readonly string[];
 }
 
@@ -66,7 +66,7 @@ export interface Asker {
 /** Puts a model on the device for as long as the scope lives; programs are loaded at the first prompt of their length. */
 export const openAsker = (model: PageModel): Effect.Effect<Asker, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const scope = yield* Effect.scope, { writer, speech, layout, about } = model;
+    const scope = yield* Effect.scope, { causalLM, speech, layout, about } = model;
     const generators = new Map<number, Generator>();
     const promptOf = (question: string) => fromEither(speech.prompt(askedAbout(speech.asked(question), 1)));
     const given = (rgb: Uint8Array): Readonly<Record<string, NdArray>> => ({
@@ -76,7 +76,7 @@ export const openAsker = (model: PageModel): Effect.Effect<Asker, never, Scope.S
       Effect.gen(function* () {
         const found = generators.get(prompt);
         if (found !== undefined) return found;
-        const made = yield* openGenerator(writer, { rows: 1, prompt, tokens: TOKENS }, {
+        const made = yield* openGenerator(causalLM, { rows: 1, prompt, tokens: TOKENS }, {
           ends,
           pad: speech.pad,
         })
@@ -107,7 +107,7 @@ export const openAsker = (model: PageModel): Effect.Effect<Asker, never, Scope.S
           const { ids: prompt, ends } = yield* promptOf(question);
           // an answer without words was chosen by looking, too: at its end
           const answer = ids.length > 0 ? ids : [ends[0]!];
-          const looks = yield* looksAt(writer, layout, { prompt, answer, given: given(rgb) });
+          const looks = yield* attentionMapsAt(causalLM, layout, { prompt, answer, given: given(rgb) });
           return {
             tokens: ids.length > 0 ? ids.map((id) => speech.decode([id])) : ["(end)"],
             maps: looks.map((scales) =>

@@ -24,7 +24,7 @@ interface Example {
 }
 
 const data = (shape: readonly number[]): Tensor => input("x", shape);
-const perceptron = (p: Params): Tensor => {
+const mlp = (p: Params): Tensor => {
   const hidden = gelu(matmul(p.up!)(layerNorm({ weight: p.weight!, bias: p.bias! })(data([64, 64]))));
   return mean()(square(sub(matmul(p.down!)(hidden), 1)));
 };
@@ -45,7 +45,7 @@ export const examples: Readonly<Record<string, Example>> = {
     source:
       "const loss = ({ weight, bias, up, down }) => {\n  const hidden = gelu(matmul(up)(layerNorm({ weight, bias })(x)));\n  return mean()(square(sub(matmul(down)(hidden), 1)));\n};\n\nvalueAndGrad(loss)(params);",
     params: { weight: [64], bias: [64], up: [64, 256], down: [256, 64] },
-    loss: perceptron,
+    loss: mlp,
   },
   "Causal attention": {
     source:

@@ -1,7 +1,7 @@
 /** Messages between a page and its computing worker. */
 import type { SampleImage } from "./model.ts";
 
-/** What computes: the first that there is of a GPU, threads and one thread; or one of them. */
+/** Device that runs it: the first that there is of a GPU, threads and one thread; or one of them. */
 export type DeviceChoice = "auto" | "webgpu" | "threads" | "thread";
 
 /** One scale of an attention map. */
@@ -44,11 +44,11 @@ export interface Inspection {
 
 /** A kernel of an inspection. */
 export interface InspectedKernel {
-  /** What it computes. */
+  /** Its computation. */
   readonly label: string;
   /** Its source. */
   readonly code: string;
-  /** Floating-point operations. */
+  /** FLOPs. */
   readonly flops: number;
   /** Milliseconds on the device; none where it measures none. */
   readonly milliseconds?: number;

@@ -2,12 +2,12 @@
 import type { Layout, NdArray, ParameterSpec, Tree, TreeError } from "@chain-of-sight/core";
 import { arrayTrees, ConfigError, vitSpecs } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
-import { windowsOf } from "../ask/looks.ts";
+import { windowsOf } from "../ask/attention_maps.ts";
 import { type Speech, worldSpeech } from "../ask/speech.ts";
 import { fromEither } from "../base/bridge.ts";
-import type { Writer } from "../generate/programs.ts";
+import type { CausalLM } from "../generate/programs.ts";
 import { modelOf, type ModelParts, type PlacedBridge } from "../stages/model.ts";
-import { imageWriter } from "../stages/writer.ts";
+import { imageCausalLM } from "../stages/causal_lm.ts";
 import type { TokenizerJson } from "../text/bpe.ts";
 import { tokenizerOf } from "../text/tokenizer.ts";
 import type { SafetensorsError } from "../weights/fault.ts";
@@ -19,7 +19,7 @@ import { decode } from "../weights/safetensors.ts";
 export interface SampleImage {
   /** Its file in the site. */
   readonly file: string;
-  /** What it shows. */
+  /** Its content. */
   readonly title: string;
   /** Questions about it. */
   readonly questions: readonly string[];
@@ -51,10 +51,10 @@ export interface WebModel {
 
 /** A model that can be asked. */
 export interface PageModel {
-  /** What it is. */
+  /** Its kind. */
   readonly about: WebModel;
   /** Encoder, bridge and decoder. */
-  readonly writer: Writer;
+  readonly causalLM: CausalLM;
   /** Parameters of its encoder. */
   readonly encoder: Tree<NdArray>;
   /** How it is spoken to. */
@@ -87,7 +87,7 @@ export const pageModel = (
     } & Readonly<Record<string, Tree<NdArray>>>;
     return {
       about,
-      writer: imageWriter({ model: parts, bridge, params: lazyArrays(params) }, lazyArrays(vision)),
+      causalLM: imageCausalLM({ model: parts, bridge, params: lazyArrays(params) }, lazyArrays(vision)),
       encoder: vision,
       speech: worldSpeech(tokenizerOf(about.tokenizer), about.grid),
       layout: layoutOf(about),

@@ -14,7 +14,7 @@ interface ArmView {
   step: number;
   score: string;
   readonly cells: readonly PageElement[];
-  readonly told: PageElement;
+  readonly answers: PageElement;
 }
 
 const startButton = byId<PageControl>("start"), stopButton = byId<PageControl>("stop");
@@ -33,7 +33,7 @@ const smooth = (points: ArmView["points"]): readonly (readonly [number, number])
 
 const WIDTH = 880, HEIGHT = 300, LEFT = 44, BOTTOM = 34, EDGE = 12;
 
-/** The chart as SVG: a line for each arm, the greatest loss and the longest time at the axes. Numbers are all that it holds. */
+/** The chart as SVG: a line for each arm, the largest loss and the longest time at the axes. Numbers are all that it holds. */
 const draw = (): void => {
   const lines = arms.map(({ points }) => smooth(points)), all = lines.flat();
   if (all.length === 0) return;
@@ -74,11 +74,13 @@ const started = (names: readonly string[]): void => {
     const key = element("span", { class: "key" });
     key.style.background = colours[i % colours.length]!;
     cells[0]!.append(key, name);
-    return { name, tokens: 0, points: [], seconds: 0, step: 0, score: "–", cells, told: element("dd") };
+    return { name, tokens: 0, points: [], seconds: 0, step: 0, score: "–", cells, answers: element("dd") };
   });
   byId("progressing").hidden = false;
   byId("arms").replaceChildren(...arms.map(({ cells }) => element("tr", {}, ...cells)));
-  byId("told").replaceChildren(...arms.flatMap(({ name, told }) => [element("dt", { text: name }), told]));
+  byId("answers").replaceChildren(
+    ...arms.flatMap(({ name, answers }) => [element("dt", { text: name }), answers]),
+  );
 };
 
 const running = (yes: boolean): void => {
@@ -132,8 +134,8 @@ const onReply = (reply: TrainReply): void => {
       status.textContent = "Trained. Ask all of them:";
       byId("asking").hidden = false;
       break;
-    case "told":
-      arms[reply.arm]!.told.textContent = reply.answer === "" ? "(no words)" : reply.answer;
+    case "answers":
+      arms[reply.arm]!.answers.textContent = reply.answer === "" ? "(no words)" : reply.answer;
       break;
     case "failed":
       running(false);

@@ -21,5 +21,5 @@ export type TrainReply =
   }
   | { readonly kind: "stopped" }
   | { readonly kind: "finished" }
-  | { readonly kind: "told"; readonly arm: number; readonly answer: string }
+  | { readonly kind: "answers"; readonly arm: number; readonly answer: string }
   | { readonly kind: "failed"; readonly message: string };

@@ -2,13 +2,13 @@
 import { type Device, theDevice } from "@chain-of-sight/kernels/portable";
 import type { NdArray, Tree } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
-import { imageWriter } from "../stages/writer.ts";
+import { imageCausalLM } from "../stages/causal_lm.ts";
 import { lazyArrays } from "../weights/lazy.ts";
 import { tokenizerOf } from "../text/tokenizer.ts";
 import { openAsker } from "./asker.ts";
 import { pageDevice } from "./device.ts";
 import { pixelsOfImage, squareOf } from "./image.ts";
-import { originKeeper } from "./keeper.ts";
+import { originStorage } from "./storage.ts";
 import type { PageModel } from "./model.ts";
 import type { TrainReply, TrainRequest } from "./train_messages.ts";
 import { checkpointName, trainArms, type TrainedArm, type WebTraining } from "./trainer.ts";
@@ -39,11 +39,11 @@ let stopping = false, ask: ((request: Extract<TrainRequest, { kind: "ask" }>) =>
 const asking = (model: PageModel, arms: readonly TrainedArm[], encoder: Tree<NdArray>) =>
   Effect.gen(function* () {
     const askers = yield* Effect.forEach(arms, ({ bridge, params }) => {
-      const writer = imageWriter(
+      const causalLM = imageCausalLM(
         { model: model.about.parts, bridge, params: lazyArrays(params) },
         lazyArrays(encoder),
       );
-      return openAsker({ ...model, about: { ...model.about, bridge }, writer, layout: undefined });
+      return openAsker({ ...model, about: { ...model.about, bridge }, causalLM, layout: undefined });
     });
     for (;;) {
       const { image, question } = yield* Effect.promise(() =>
@@ -53,17 +53,17 @@ const asking = (model: PageModel, arms: readonly TrainedArm[], encoder: Tree<NdA
       const rgb = yield* Effect.promise(() => squareOf(image, Math.max(side, model.about.master), side));
       for (const [arm, asker] of askers.entries()) {
         const { answer } = yield* asker.answer({ rgb, question }, () => {});
-        tell({ kind: "told", arm, answer });
+        tell({ kind: "answers", arm, answer });
       }
     }
   });
 
 const start = (fresh: boolean): Effect.Effect<void, unknown, Device> =>
   Effect.scoped(Effect.gen(function* () {
-    const { profile } = yield* theDevice(), keeper = originKeeper();
+    const { profile } = yield* theDevice(), storage = originStorage();
     const { training, images, model } = yield* Effect.promise(async () => {
       const training = await (await fetched("model/training.json")).json() as WebTraining;
-      if (fresh) { for (const { name } of training.arms) await keeper.remove(checkpointName(name)); }
+      if (fresh) { for (const { name } of training.arms) await storage.remove(checkpointName(name)); }
       return { training, images: await imagesOf(training), model: await loadedModel() };
     });
     const { arms, steps, turns } = training, { encoder: vision } = model;
@@ -80,7 +80,7 @@ const start = (fresh: boolean): Effect.Effect<void, unknown, Device> =>
       images,
       tokenizer,
       encoder: vision,
-      keeper,
+      storage,
       onEvent: tell,
       stopped: () => stopping,
     });

@@ -26,10 +26,10 @@ import {
 import { compile, theDevice } from "@chain-of-sight/kernels/portable";
 import * as Effect from "effect/Effect";
 import { fromEither } from "../base/bridge.ts";
-import { openGenerator, writeTexts } from "../generate/generator.ts";
+import { generateTexts, openGenerator } from "../generate/generator.ts";
 import { stackedPixels } from "../images/pixels.ts";
 import { modelOf, type ModelParts, type PlacedBridge } from "../stages/model.ts";
-import { featureInputs, writerOf } from "../stages/writer.ts";
+import { causalLMOf, featureInputs } from "../stages/causal_lm.ts";
 import { IMAGE_ID } from "../text/image_mark.ts";
 import { questionIds, rowOf } from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -38,7 +38,7 @@ import { cellsOf } from "../vision/tower.ts";
 import { lazyArrays } from "../weights/lazy.ts";
 import { paramsIn } from "./params.ts";
 import { decode, encode } from "../weights/safetensors.ts";
-import type { Keeper } from "./keeper.ts";
+import type { CheckpointStorage } from "./storage.ts";
 
 /** A question about an image, by number, and its answer. */
 export type TrainingTurn = readonly [image: number, prompt: string, answer: string];
@@ -58,7 +58,7 @@ export interface WebTraining {
   };
   /** Questions to learn from, in the order of the batches. */
   readonly turns: readonly TrainingTurn[];
-  /** Questions about images that are not learnt from. */
+  /** Questions about images that are not learned from. */
   readonly held: readonly TrainingTurn[];
   /** Questions of a batch. */
   readonly rows: number;
@@ -66,7 +66,7 @@ export interface WebTraining {
   readonly length: number;
   /** Steps. */
   readonly steps: number;
-  /** Greatest learning rate. */
+  /** Largest learning rate. */
   readonly learningRate: number;
   /** Steps between checkpoints. */
   readonly every: number;
@@ -97,7 +97,7 @@ export interface TrainingInputs {
   /** Parameters of the encoder. */
   readonly encoder: Tree<NdArray>;
   /** Where checkpoints are kept. */
-  readonly keeper: Keeper;
+  readonly storage: CheckpointStorage;
   /** Called with each event. */
   readonly onEvent: (event: TrainingEvent) => void;
   /** Whether to stop, asked after every step. */
@@ -110,7 +110,7 @@ export const checkpointName = (arm: string): string => `training-${arm}.safetens
 /** Images of a batch of the encoder. */
 const ENCODED = 8;
 
-/** Most tokens of a question and of an answer that is scored. */
+/** Maximum number of tokens of a question and of an answer that is scored. */
 const PROMPT = 24, ANSWER = 8;
 
 const STATE = "state", PARAMS = `${STATE}.params.`;
@@ -204,9 +204,9 @@ const stepOf = (
 };
 
 /** Loads the checkpoint of an arm: its state and the steps that were done. */
-const savedState = ({ keeper }: TrainingInputs, name: string) =>
+const savedState = ({ storage }: TrainingInputs, name: string) =>
   Effect.gen(function* () {
-    const bytes = yield* Effect.promise(() => keeper.load(checkpointName(name)));
+    const bytes = yield* Effect.promise(() => storage.load(checkpointName(name)));
     if (bytes === undefined) return undefined;
     const { tensors: state, metadata } = yield* fromEither(decode(bytes));
     return { state, step: Number(metadata.step) };
@@ -214,7 +214,7 @@ const savedState = ({ keeper }: TrainingInputs, name: string) =>
 
 const openArm = (inputs: TrainingInputs, levels: Levels, number: number) =>
   Effect.gen(function* () {
-    const { training, keeper, onEvent } = inputs, { name, bridge } = training.arms[number]!;
+    const { training, storage, onEvent } = inputs, { name, bridge } = training.arms[number]!;
     const device = yield* theDevice(), { model, source, paths, first } = stepOf(training, bridge);
     const program = yield* device.load(compile(source, device.profile));
     const saved = yield* savedState(inputs, name), state = saved?.state ?? first();
@@ -230,7 +230,7 @@ const openArm = (inputs: TrainingInputs, levels: Levels, number: number) =>
     });
     const save = Effect.gen(function* () {
       const bytes = yield* fromEither(encode(yield* program.read(paths), { step: String(at) }));
-      yield* Effect.promise(() => keeper.save(checkpointName(name), bytes));
+      yield* Effect.promise(() => storage.save(checkpointName(name), bytes));
     });
     const trained = paths.filter((path) => path.startsWith(PARAMS));
     const params = Effect.flatMap(
@@ -242,7 +242,7 @@ const openArm = (inputs: TrainingInputs, levels: Levels, number: number) =>
 
 type Arm = Effect.Success<ReturnType<typeof openArm>>;
 
-/** The share of questions about images that were not learnt from that an arm answers word by word as expected. */
+/** The share of questions about images that were not learned from that an arm answers word by word as expected. */
 const score = (
   { training, tokenizer, onEvent }: TrainingInputs,
   levels: Levels,
@@ -250,9 +250,9 @@ const score = (
 ) =>
   Effect.scoped(Effect.gen(function* () {
     const { parts, held, rows } = training,
-      writer = writerOf({ model: parts, bridge, params: lazyArrays(yield* params) });
+      causalLM = causalLMOf({ model: parts, bridge, params: lazyArrays(yield* params) });
     const marks = { ends: [tokenizer.eos], pad: tokenizer.pad };
-    const generator = yield* openGenerator(writer, { rows, prompt: PROMPT, tokens: ANSWER }, marks);
+    const generator = yield* openGenerator(causalLM, { rows, prompt: PROMPT, tokens: ANSWER }, marks);
     let right = 0;
     for (let from = 0; from < held.length; from += rows) {
       const some = Array.from({ length: rows }, (_, i) => held[Math.min(from + i, held.length - 1)]!);
@@ -262,7 +262,7 @@ const score = (
         gathered(training, levels, some.map(([image]) => image)),
         parts.tower.levels.map((_, i) => i),
       );
-      const answers = yield* writeTexts(generator, { prompts, given, stride: ANSWER });
+      const answers = yield* generateTexts(generator, { prompts, given, stride: ANSWER });
       right += answers.filter((ids, i) => tokenizer.decode(ids) === asked[i]![2]).length;
     }
     onEvent({ kind: "score", arm: number, right, of: held.length });
@@ -290,7 +290,7 @@ export const trainArms = (inputs: TrainingInputs) =>
       for (const arm of arms) {
         if (arm.at() > least) continue;
         yield* arm.step;
-        yield* Effect.sleep(0); // messages are heard here
+        yield* Effect.sleep(0); // messages are handled here
       }
       if (stopped() || arms[0]!.at() % every === 0 || least + 1 === steps) {
         yield* Effect.forEach(arms, ({ save }) => save);

@@ -62,7 +62,7 @@ const session = (choice: DeviceChoice, withModel: boolean) =>
         model: {
           name: it.name,
           parameters: loaded?.parameters ?? 0,
-          visualTokens: loaded?.writer.images?.tokens ?? 0,
+          visualTokens: loaded?.causalLM.images?.tokens ?? 0,
           resolution: it.bridge.resolution,
           samples: it.samples,
         },

@@ -1,4 +1,4 @@
-/** What the computing workers of a site share: files of the site, replies and failures. */
+/** Shared parts of the computing workers of a site: files of the site, replies and failures. */
 import * as Effect from "effect/Effect";
 import type { WorkerReply } from "./messages.ts";
 import { type PageModel, pageModel, type WebModel } from "./model.ts";

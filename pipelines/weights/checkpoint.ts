@@ -83,7 +83,7 @@ export interface Saved {
  * Saves arrays and metadata as a safetensors file with a content hash, whole or not at all.
  *
  * Equal arrays and metadata give equal files. Float64 arrays keep their bits.
- * On any failure the older checkpoint at `path` is intact and nothing is left beside it.
+ * On any failure the older checkpoint at `path` is intact and nothing is left next to it.
  *
  * ```ts
  * import * as Effect from "effect/Effect";

@@ -9,7 +9,7 @@ import { storedBytes, type StoredType } from "./stored.ts";
 
 /**
  * Longest header that is read or written, bytes. The format allows 100 MB, but the JSON of such a header takes more
- * memory than a loader may use beside the weights; a checkpoint of a thousand tensors needs 0.1 MB.
+ * memory than a loader may use alongside the weights; a checkpoint of a thousand tensors needs 0.1 MB.
  */
 export const MAX_HEADER_BYTES = 2 ** 25;
 
@@ -37,7 +37,7 @@ const storedType: t.Type<StoredType, StoredType, unknown> = new t.Type<StoredTyp
   t.identity,
 );
 
-/** Where one tensor lies and what it is. */
+/** Where one tensor is and what it is. */
 export interface HeaderEntry {
   /** Element type as stored. */
   readonly dtype: StoredType;

@@ -26,7 +26,7 @@ const afterSpace = (text: string, from: number): number => {
 };
 
 /**
- * The first key that stands twice in one object, or `undefined`.
+ * The first key that occurs twice in one object, or `undefined`.
  * @param text - valid JSON.
  */
 export const repeatedKey = (text: string): string | undefined => {

@@ -7,7 +7,7 @@ export interface Misshapen {
   readonly name: string;
   /** Its type and shape. */
   readonly got: string;
-  /** What the model wants. */
+  /** Request of the model. */
   readonly expected: string;
 }
 

@@ -1,4 +1,4 @@
-/** Files read by range, so that a checkpoint never lies in memory as a whole. */
+/** Files read by range, so that a checkpoint never is in memory as a whole. */
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";

@@ -19,7 +19,7 @@ import {
 /** Arrays by name. */
 export type Tensors = Readonly<Record<string, NdArray>>;
 
-/** What a file holds. */
+/** Contents of a file. */
 export interface Safetensors {
   /** Arrays by name, in the order of the file's data. */
   readonly tensors: Tensors;
@@ -57,12 +57,12 @@ export interface FilePlan {
   readonly dataBytes: number;
 }
 
-const MEND = "correct the tensors before they are saved";
+const HINT = "correct the tensors before they are saved";
 
 /** The type in which float32 numbers are written. */
 export type FloatFormat = "F32" | "F16" | "BF16";
 
-/** Half of the gap above the greatest finite float16 number: from here on, rounding gives an infinity. */
+/** Half of the gap above the largest finite float16 number: from here on, rounding gives an infinity. */
 const F16_OVERFLOW = 65520;
 
 const tooLarge = (data: NdArray["data"]): number =>
@@ -78,7 +78,7 @@ export const formsOf = (
     E.traverseArray(([name, array]) =>
       pipe(
         storedTypeOf(array),
-        E.mapLeft((held) => refuse("value", `${held} for ${name}`, "the dtype's own array", MEND)),
+        E.mapLeft((held) => refuse("value", `${held} for ${name}`, "the dtype's own array", HINT)),
         E.map((type) => [name, { type: type === "F32" ? floats : type, shape: array.shape }] as const),
       )
     ),
@@ -140,7 +140,7 @@ const numberFault = (
   { dtype, data }: NdArray,
 ): SafetensorsError | undefined => {
   const bad = dtype === "bool" ? data.findIndex((byte) => byte > 1) : -1;
-  if (bad >= 0) return refuse("value", `${data[bad]} at element ${bad} of ${name}`, "0 or 1 in a bool", MEND);
+  if (bad >= 0) return refuse("value", `${data[bad]} at element ${bad} of ${name}`, "0 or 1 in a bool", HINT);
   const over = type === "F16" ? tooLarge(data) : -1;
   return over < 0 ? undefined : refuse(
     "value",
@@ -157,12 +157,12 @@ export const dataOf = (
 ): E.Either<SafetensorsError, Iterable<Uint8Array>> => {
   const { name, type } = planned, { data } = array, held = storedTypeOf(array);
   if (E.isLeft(held)) {
-    return E.left(refuse("value", `${held.left} for ${name}`, "the dtype's own array", MEND));
+    return E.left(refuse("value", `${held.left} for ${name}`, "the dtype's own array", HINT));
   }
   const count = bytesOf(planned) / storedBytes[type];
   if (count !== data.length || (held.right !== type && !(held.right === "F32" && /^B?F16$/.test(type)))) {
     const got = `${data.length} elements of ${held.right} for ${name}`;
-    return E.left(refuse("size", got, `${count} elements of ${type}`, MEND));
+    return E.left(refuse("size", got, `${count} elements of ${type}`, HINT));
   }
   const fault = numberFault(planned, array);
   if (fault !== undefined) return E.left(fault);
@@ -180,7 +180,7 @@ export const planFile = (
 ): E.Either<SafetensorsError, FilePlan> => {
   const reserved = Object.keys(forms).find((name) => RESERVED.includes(name));
   if (reserved !== undefined) {
-    return E.left(refuse("reserved-name", `a tensor named ${reserved}`, "another name", MEND));
+    return E.left(refuse("reserved-name", `a tensor named ${reserved}`, "another name", HINT));
   }
   const tensors = Object.entries(forms).map(([name, form]) => ({ name, ...form })).toSorted(byWidthThenName);
   return pipe(

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect";
 import { type DiskError, existing, ifThere, namesIn, onDisk } from "../base/disk.ts";
 import { readOwnText } from "../base/own_file.ts";
 import { folderOf } from "../base/paths.ts";
-import { alsoNamed } from "../runs/second_name.ts";
+import { hardLink } from "../runs/hard_link.ts";
 import { MAX_HEADER_BYTES } from "./header.ts";
 import { bytesOf, type TensorForm } from "./safetensors.ts";
 import { isPlainName } from "./source.ts";
@@ -72,13 +72,13 @@ const shardsNamed = (index: string): Effect.Effect<readonly string[], DiskError>
   });
 
 /** Gives a checkpoint a second name, in place of what had it; its shards keep theirs. Without a checkpoint, nothing. */
-export const checkpointAlsoNamed = (file: string, name: string): Effect.Effect<void, DiskError> =>
+export const linkCheckpoint = (file: string, name: string): Effect.Effect<void, DiskError> =>
   Effect.gen(function* () {
-    yield* alsoNamed(file, name);
+    yield* hardLink(file, name);
     for (const shard of yield* shardsNamed(indexPath(file))) {
-      yield* alsoNamed(`${folderOf(file)}/${shard}`, `${folderOf(name)}/${shard}`);
+      yield* hardLink(`${folderOf(file)}/${shard}`, `${folderOf(name)}/${shard}`);
     }
-    yield* alsoNamed(indexPath(file), indexPath(name));
+    yield* hardLink(indexPath(file), indexPath(name));
   });
 
 const stemOf = (checkpoint: string): string =>

@@ -1,4 +1,4 @@
-/** Where stored tensors lie: one safetensors file, or the shards that an index names. No weights are read here. */
+/** Where stored tensors are: one safetensors file, or the shards that an index names. No weights are read here. */
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
@@ -37,7 +37,7 @@ export interface StoredTensor {
   readonly bytes: number;
 }
 
-/** What a checkpoint holds, in the order of its files and of the data in them. */
+/** Contents of a checkpoint, in the order of its files and of the data in them. */
 export interface WeightSource {
   /** The file, or the folder of the shards. */
   readonly path: string;
@@ -86,10 +86,10 @@ const indexCodec = t.intersection([
 const indexFault = (got: string, expected: string): SafetensorsError =>
   refuse("index", got, expected, "get the index and its shards again from where they came from");
 
-/** Whether a name is that of a file beside an index: whatever could lead out of the folder is not. */
+/** Whether a name is that of a file alongside an index: whatever could lead out of the folder is not. */
 export const isPlainName = (name: string): boolean => /^[\w][\w.\- ]*\.safetensors$/.test(name);
 
-/** Shards by name of their tensors, and what an index says beside them. */
+/** Shards by name of their tensors, and what an index says alongside them. */
 interface Index {
   readonly map: Readonly<Record<string, string>>;
   readonly metadata: Readonly<Record<string, string>>;
@@ -134,7 +134,10 @@ const parseIndex = (text: string): E.Either<SafetensorsError, Index> =>
       const reserved = Object.keys(map).find((name) => RESERVED.includes(name));
       return outside !== undefined
         ? E.left(
-          indexFault(`a shard at ${JSON.stringify(outside)}`, "names of .safetensors files beside the index"),
+          indexFault(
+            `a shard at ${JSON.stringify(outside)}`,
+            "names of .safetensors files alongside the index",
+          ),
         )
         : reserved !== undefined
         ? E.left(indexFault(`a tensor named ${reserved}`, "another name"))
@@ -165,13 +168,13 @@ const agrees = (
   );
 };
 
-/** The tensors of shards, and what the index says beside them. */
+/** The tensors of shards, and what the index says alongside them. */
 export interface ShardedSource extends WeightSource {
   /** Texts of its metadata by name. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Opens the shards that an index names, which lie beside it. */
+/** Opens the shards that an index names, which are next to it. */
 export const openShards = (indexPath: string): Effect.Effect<ShardedSource, SourceError> =>
   Effect.gen(function* () {
     const refused = Effect.mapError(inFile(indexPath)), folder = folderOf(indexPath);

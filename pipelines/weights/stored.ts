@@ -62,7 +62,7 @@ export const firstNonFinite = (values: Float32Array): number => {
   return -1;
 };
 
-// A view where the bytes lie aligned, a copy where they do not.
+// A view where the bytes are aligned, a copy where they do not.
 const aligned = (bytes: Uint8Array, size: number): Uint8Array =>
   bytes.byteOffset % size === 0 ? bytes : bytes.slice();
 

@@ -9,7 +9,7 @@ import type { SourceError, StoredTensor } from "./source.ts";
 import { firstNonFinite, type FloatType, storedBytes, widen } from "./stored.ts";
 import type { Placement } from "./table.ts";
 
-/** Most bytes of a file that are in memory at a time. */
+/** Maximum number of bytes of a file that are in memory at a time. */
 export const PIECE_BYTES = 2 ** 22;
 
 const scatter = (values: Float32Array, columns: number): Float32Array => {

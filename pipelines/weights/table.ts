@@ -5,13 +5,13 @@ import { misfit, type MisfitError, type Misshapen } from "./misfit.ts";
 import type { StoredTensor, WeightSource } from "./source.ts";
 import { isFloatType } from "./stored.ts";
 
-/** One parameter, or one of every block: `{i}` stands for an index. */
+/** One parameter, or one of every block: `{i}` represents an index. */
 export interface Row {
   /** Path of the parameter here. */
   readonly ours: string;
   /** Name of the tensor there. */
   readonly theirs: string;
-  /** Whether the matrix lies transposed there. */
+  /** Whether the matrix is transposed there. */
   readonly transposed?: boolean;
 }
 
@@ -50,7 +50,7 @@ export interface Named {
   readonly name: string;
   /** Lengths of its axes here, without that of a stack. */
   readonly shape: readonly number[];
-  /** Whether it lies transposed there. */
+  /** Whether it is transposed there. */
   readonly transposed: boolean;
   /** Which slice it is, of a stacked parameter. */
   readonly slice?: Slice;

@@ -17,7 +17,7 @@ import {
 /** Metadata entry that holds the sha-256 of the whole file, computed with 64 zeros in its own place. */
 export const CONTENT_HASH = "content_sha256";
 
-/** What stands in the place of the hash while it is computed. */
+/** What is in the place of the hash while it is computed. */
 export const ZEROS: string = "0".repeat(64);
 
 /** Reads arrays by name: from memory, a device or a file. */

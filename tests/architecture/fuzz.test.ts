@@ -50,7 +50,7 @@ const fuzzed = async (
     }
     for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(`${root}/tests/${name}`, text);
     console.log = (...said: unknown[]) => lines.push(said.join(" "));
-    const code = await fuzz(root, { only: "", seed: 5, jobs: 1, patience: 60, ...given });
+    const code = await fuzz(root, { only: "", seed: 5, jobs: 1, timeoutSeconds: 60, ...given });
     return { code, text: lines.join("\n") };
   } finally {
     console.log = log;
@@ -103,9 +103,9 @@ task("counts files that crash, processes that end, and properties that hang", as
     ends.text,
     /FAIL deep\/ends: ends\n +the process ended\n +repeat it: deno task fuzz --only 'deep\/ends: ends'/,
   );
-  const hangs = await fuzzed({ only: "deep/hangs: ", patience: 3 });
+  const hangs = await fuzzed({ only: "deep/hangs: ", timeoutSeconds: 3 });
   assert.is(hangs.code, 1);
-  assert.match(hangs.text, /FAIL deep\/hangs: hangs\n +nothing was heard for 3 s\n +repeat it: .* --seed 5/);
+  assert.match(hangs.text, /FAIL deep\/hangs: hangs\n +no output for 3 s\n +repeat it: .* --seed 5/);
 });
 
 task("fails where no property has the name", async () => {

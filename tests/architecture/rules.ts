@@ -1,4 +1,4 @@
-/** The rules of the rooms, as functions from a file to what it breaks. */
+/** The rules of the packages, as functions from a file to what it breaks. */
 import { scan } from "./scanner.ts";
 
 /** A source file. */
@@ -9,7 +9,7 @@ export interface Source {
   readonly text: string;
 }
 
-/** Something that the pure room must not name, and why. */
+/** Something that the pure package must not name, and why. */
 const impure: readonly (readonly [RegExp, string])[] = [
   [/(?<![\w$.])Deno\b/, "Deno is the outer world"],
   [/(?<![\w$.])GPU\w*/, "devices belong to kernels"],
@@ -29,7 +29,7 @@ const impure: readonly (readonly [RegExp, string])[] = [
 
 const lineOf = (text: string, index: number): number => text.slice(0, index).split("\n").length;
 
-/** What a file of core does that a pure room must not. */
+/** What a file of core does that a pure package must not. */
 export const impurities = ({ path, text }: Source): readonly string[] => {
   const { code, imports } = scan(text);
   const named = impure.flatMap(([pattern, why]) => {
@@ -40,8 +40,8 @@ export const impurities = ({ path, text }: Source): readonly string[] => {
   return [...named, ...wanted.map((name) => `${path} imports ${name}: core is pure`)];
 };
 
-/** The rooms, from the inside out: each may import those before it. */
-export const rooms: readonly string[] = ["core", "kernels", "pipelines"];
+/** The packages, from the inside out: each may import those before it. */
+export const packages: readonly string[] = ["core", "kernels", "pipelines"];
 
 const SCOPE = "@chain-of-sight/";
 
@@ -56,26 +56,26 @@ const resolved = (path: string, specifier: string): string => {
   return parts.join("/");
 };
 
-/** Imports that go outwards, or reach into another room by path. */
+/** Imports that go outwards, or reach into another package by path. */
 export const wrongImports = ({ path, text }: Source): readonly string[] => {
   const room = path.split("/")[0]!;
-  const rank = rooms.indexOf(room);
+  const rank = packages.indexOf(room);
   if (rank < 0) return [];
   return scan(text).imports.flatMap((specifier) => {
     if (specifier.startsWith(".")) {
       const target = resolved(path, specifier);
-      // the versions of libraries, which pipelines note beside what they make
+      // the versions of libraries, which pipelines note alongside what they make
       const versions = room === "pipelines" && target === "deno.json";
       return target.startsWith(`${room}/`) || versions
         ? []
-        : [`${path} imports ${specifier}: rooms import each other as ${SCOPE}name`];
+        : [`${path} imports ${specifier}: packages import each other as ${SCOPE}name`];
     }
     if (specifier.startsWith("/") || specifier.startsWith("file:")) {
       return [`${path} imports ${specifier}: no absolute paths`];
     }
     if (!specifier.startsWith(SCOPE)) return [];
     const other = specifier.slice(SCOPE.length).split("/")[0]!;
-    const at = rooms.indexOf(other);
+    const at = packages.indexOf(other);
     return at >= 0 && at < rank
       ? []
       : [`${path} imports ${specifier}: imports go pipelines -> kernels -> core`];
@@ -101,7 +101,7 @@ export const ownDraws = ({ path, text }: Source): readonly string[] => {
     .map((found) => `${found}: draw through property or sample of tests/support/property.ts`);
 };
 
-/** Most lines of a file, blank ones not counted. */
+/** Maximum number of lines of a file, blank ones not counted. */
 export const MAX_LINES = 500;
 
 /** A file that is too long. */

@@ -210,7 +210,7 @@ runner("gives files that share something a process each, and starts with what ta
     ]);
   }));
 
-runner("counts suites that a wait stands between, and fails with the first of them", () =>
+runner("counts suites that a wait is between, and fails with the first of them", () =>
   inTree({
     "tests/a.test.ts": `import { suite } from "uvu"; import * as assert from "uvu/assert";
       const a = suite("a"); a("no", () => assert.is(1, 2)); a.run();

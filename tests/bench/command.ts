@@ -1,13 +1,13 @@
 /** Commands of this repository as processes. */
 import { fileURLToPath } from "node:url";
 
-/** What a process did. */
+/** Actions of a process. */
 export interface Ran {
   /** Its exit code. */
   readonly code: number;
   /** Its output. */
   readonly out: string;
-  /** What it said beside. */
+  /** What it said alongside. */
   readonly err: string;
 }
 

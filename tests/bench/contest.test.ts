@@ -59,9 +59,9 @@ command.run();
 
 const parts = suite("rounds");
 
-parts("quartiles lie between neighbours in proportion", () => {
-  assert.equal(spreadOf([4, 1, 3, 2]), { n: 4, median: 2.5, q1: 1.75, q3: 3.25, least: 1, greatest: 4 });
-  assert.equal(spreadOf([7]), { n: 1, median: 7, q1: 7, q3: 7, least: 7, greatest: 7 });
+parts("quartiles are between neighbours in proportion", () => {
+  assert.equal(spreadOf([4, 1, 3, 2]), { n: 4, median: 2.5, q1: 1.75, q3: 3.25, least: 1, largest: 4 });
+  assert.equal(spreadOf([7]), { n: 1, median: 7, q1: 7, q3: 7, least: 7, largest: 7 });
 });
 
 parts("results that differ in number, in length or by a NaN are no agreement", () => {

@@ -17,7 +17,7 @@ test("weights and cache are counted by hand, times are positive and of the same 
   for (const spread of [report.step, report.read, report.copy, report.overRead, report.overCopy]) {
     assert.is(spread.n, 3);
     assert.ok(spread.least > 0 && spread.least <= spread.q1 && spread.q1 <= spread.median);
-    assert.ok(spread.median <= spread.q3 && spread.q3 <= spread.greatest && spread.greatest < Infinity);
+    assert.ok(spread.median <= spread.q3 && spread.q3 <= spread.largest && spread.largest < Infinity);
   }
   assert.ok(report.kernels > 5);
   assert.match(decodeText(report), /smoke, 2 rows, 5 tokens before, room for 3/);

@@ -1,4 +1,4 @@
-/** The timed step: the yardstick's parameters, loss and work; the report; what the command refuses. */
+/** The timed step: the reference's parameters, loss and work; the report; what the command refuses. */
 import { input, interpret, type NdArray, placeholders, type Tensor, type Tree } from "@chain-of-sight/core";
 import { portableProfile } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
@@ -15,7 +15,7 @@ import { ran } from "./command.ts";
 
 const step = (...args: readonly string[]) => ran("bench/main.ts", "step", ...args);
 
-/** Parameters of the PyTorch yardstick, counted from its modules by hand. */
+/** Parameters of the PyTorch reference, counted from its modules by hand. */
 const byHand = (name: StepPreset, tokens: number): number => {
   const { featureWidth: c, width: d, layers, ff, vocabulary } = presets[name], scales = bridgeScales[tokens]!;
   const layerNorms = 3 * 2 * c,
@@ -43,7 +43,7 @@ const flopsByHand = (name: StepPreset, tokens: number): number => {
 
 const work = suite("the work of a step");
 
-work("has the yardstick's parameters", () => {
+work("has the reference's parameters", () => {
   for (const name of ["smoke", "small", "gpu", "full"] as const) {
     for (const tokens of tokenCounts) {
       assert.is(
@@ -67,7 +67,7 @@ work("counts the products of the mathematics, computed twice or not", () => {
   }
 });
 
-/** Mean of `-log p` of the second to the last token, from logits that the yardstick has at the token before. */
+/** Mean of `-log p` of the second to the last token, from logits that the reference has at the token before. */
 const lossByHand = (logits: NdArray, ids: NdArray): number => {
   const [b, t, v] = logits.shape as readonly [number, number, number];
   let total = 0;
@@ -137,7 +137,7 @@ command("times mixed precision on a GPU: the loss of f32 but for the rounding, i
   assert.is(mixed!.modelFlops, f32!.modelFlops);
 });
 
-command("computes blocks again where it is told to, to the same loss", async () => {
+command("recomputes blocks where it is configured to, to the same loss", async () => {
   const args = [
     "--preset",
     "smoke",

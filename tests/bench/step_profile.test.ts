@@ -1,4 +1,4 @@
-/** The profile of a step: beside its time, as text, JSON and an image. */
+/** The profile of a step: alongside its time, as text, JSON and an image. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type StepRun } from "../../bench/step_report.ts";
@@ -9,7 +9,7 @@ const test = suite("bench:step --profile");
 
 const small = ["--preset", "smoke", "--tokens", "32", "--windows", "1", "--steps", "1"];
 
-test("times every kernel of the step against the ceilings of the device", async () => {
+test("times every kernel of the step against the peak rates of the device", async () => {
   const folder = await Deno.makeTempDir(), file = `${folder}/profile.svg`;
   const { code, out, err } = await ran(
     "bench/main.ts",
@@ -23,8 +23,8 @@ test("times every kernel of the step against the ceilings of the device", async 
   assert.is(code, 0, err);
   const run: StepRun = JSON.parse(out) as StepRun;
   const [found] = (JSON.parse(out) as { readonly profiles: readonly StepProfile[] }).profiles;
-  const { ceilings, profile } = found!;
-  assert.ok(ceilings.flops > 1e6 && ceilings.bytes > 1e6);
+  const { roofline, profile } = found!;
+  assert.ok(roofline.flops > 1e6 && roofline.bytes > 1e6);
   const kernels = profile.reduce((n, p) => n + p.count, 0);
   assert.ok(kernels > profile.length && kernels <= run.results[0]!.dispatches, `${kernels} kernels`);
   const winnable = profile.map((p) => p.winnable);

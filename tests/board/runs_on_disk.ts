@@ -18,7 +18,7 @@ export const records = (
 /** Text of a metrics file. */
 export const linesOf = (rows: readonly MetricRecord[]): string => rows.map(metricLine).join("");
 
-/** What a run is made of. */
+/** Configuration of a run. */
 export interface Made {
   /** Its name. */
   readonly name: string;

@@ -1,4 +1,4 @@
-/** What a command says: hidden characters are spelt out, and a closed or full terminal costs nothing but the words. */
+/** Text of a command: hidden characters are spelt out, and a closed or full terminal costs nothing but the words. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import fc from "fast-check";

@@ -24,7 +24,7 @@ test("commands that read need no more than to read, and those that draw native l
   for (
     const [permissions, ...args] of [
       [[], "configs"],
-      [READ, "plan", "linear-256-256-at-224", "--geometry", "small"],
+      [READ, "plan", "cos-80-336"],
       [READ, "runs", "list", "--runs", `${folder}/runs`],
       [NATIVE, "doctor", "--no-measure"],
       [[...NATIVE, `--allow-write=${folder}/runs/a`], "report", `${folder}/runs/a`],
@@ -45,7 +45,7 @@ test("commands that read need no more than to read, and those that draw native l
   }
 });
 
-test("the quickstart reaches no network, starts no process, and writes where it is told to", async () => {
+test("the quickstart reaches no network, starts no process, and writes where it is configured to", async () => {
   const set = tinySettings.filter((one) => /^(pretrain|finetune|evaluate)/.test(one))
     .flatMap((one) => ["--set", one]);
   const size = ["--preset", "smoke", "--arms", "cos-20-84", "--device", "cpu"];

@@ -1,4 +1,4 @@
-/** Every command ends when it is told to, with the exit code of the signal, and leaves no half-written file. */
+/** Every command ends when it is configured to, with the exit code of the signal, and leaves no half-written file. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { entries } from "../../pipelines/cli/tree.ts";
@@ -43,7 +43,7 @@ await Deno.writeTextFile(`${folder}/site/index.html`, "<!doctype html><title>a s
 const smoke = ["--family", "main", "--preset", "smoke", "--device", "cpu", "--store", `${folder}/store`];
 // longer than it takes to hear the signal
 const long = [...smoke, "--set", "pretrain.steps=1000", "--set", "pretrain.every=10000"];
-/** A command line of each command, with what it says once it works; without, it is told to end as it starts. */
+/** A command line of each command, with what it says once it works; without, it is configured to end as it starts. */
 const lines: Readonly<Record<string, readonly [args: readonly string[], says?: RegExp]>> = {
   quickstart: [["--preset", "smoke", "--device", "cpu", "--out", `${folder}/out/quick`], /writing to/],
   ablate: [[...smoke, "--out", `${folder}/out/ablation`]],
@@ -113,10 +113,10 @@ const brief: ReadonlySet<string> = new Set(
 /** Sends a signal once a command says something, or so many milliseconds after its start. */
 const ended = async (name: string, signal: keyof typeof signalCodes) => {
   const [args, says] = lines[name]!, child = started(name, args);
-  let err = "", told = false;
+  let err = "", announced = false;
   const tell = (): void => {
-    if (told) return;
-    told = true;
+    if (announced) return;
+    announced = true;
     try {
       child.kill(signal);
     } catch {
@@ -144,7 +144,7 @@ test("every command ends at SIGINT, SIGTERM and SIGHUP with the exit code of the
   }
 });
 
-test("a training that is told to end saves once and goes on from there", async () => {
+test("a training that is configured to end saves once and goes on from there", async () => {
   const store = `${folder}/store`;
   const place = (): string | undefined =>
     [...Deno.readDirSync(store)].map(({ name }) => `${store}/${name}/checkpoints/pretrain.safetensors`)

@@ -37,7 +37,7 @@ property(test, "batches hold everything once, at the least length that holds all
   }
 });
 
-test("an example beyond the greatest length is refused", () => {
+test("an example beyond the largest length is refused", () => {
   assert.throws(
     () => bucketed([101], lengths, 2, need),
     /an example of 101 tokens; expected at most 100/,

@@ -21,8 +21,10 @@ const ask = (split: Split, count: number): readonly (readonly Question[])[] =>
   Array.from({ length: count }, (_, i) => questionsOf(sampleScene(fullData, split, i), fullData, 0, kinds));
 
 const COUNT = 3000;
-const learnt = ask("finetune", COUNT);
-const all = learnt.flat(), half = learnt.slice(0, COUNT / 2).flat(), other = learnt.slice(COUNT / 2).flat();
+const learned = ask("finetune", COUNT);
+const all = learned.flat(),
+  half = learned.slice(0, COUNT / 2).flat(),
+  other = learned.slice(COUNT / 2).flat();
 
 const most = (answers: readonly string[]): readonly [string, number] => {
   const counts = new Map<string, number>();
@@ -123,7 +125,7 @@ test("splits of evaluation are balanced, too", () => {
   }
 });
 
-test("adversarial negatives are those that scenes show most beside what is there", () => {
+test("adversarial negatives are those that scenes show most alongside what is there", () => {
   // truly: pairs of concepts counted over other scenes
   const met = new Map<number, number>(), met1 = new Map<number, number>(), counted = 6000;
   const both = (a: number, b: number): number => a * concepts.length + b;
@@ -134,24 +136,24 @@ test("adversarial negatives are those that scenes show most beside what is there
       for (const b of present) met.set(both(a, b), (met.get(both(a, b)) ?? 0) + 1);
     }
   }
-  const beside = (c: number, present: readonly number[]): number =>
+  const alongside = (c: number, present: readonly number[]): number =>
     present.reduce((sum, p) => sum + (met.get(both(c, p)) ?? 0) / (met1.get(p) ?? 1), 0) / present.length;
   const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
   const rates = { random: [] as number[], popular: [] as number[], adversarial: [] as number[] };
   let agree = 0, pairs = 0;
-  learnt.slice(0, 600).forEach((questions, i) => {
+  learned.slice(0, 600).forEach((questions, i) => {
     const scene = sampleScene(fullData, "finetune", i), present = [...countsOf(scene).keys()];
     const expected = expectedBeside({ scene, config: fullData }, present), no: number[] = [];
     for (const q of questions) {
       if (q.kind !== "presence" || q.truth) continue;
-      rates[q.negative].push(beside(q.concept, present));
+      rates[q.negative].push(alongside(q.concept, present));
       no.push(q.concept);
     }
     for (const a of no) {
       for (const b of no) {
         if (expected(a) <= 2 * expected(b)) continue;
         pairs++;
-        if (beside(a, present) > beside(b, present)) agree++;
+        if (alongside(a, present) > alongside(b, present)) agree++;
       }
     }
   });

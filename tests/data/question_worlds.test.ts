@@ -32,14 +32,14 @@ import { property } from "../support/property.ts";
 
 const test = suite("questions of worlds");
 const scenes = (split: Split, count: number): readonly Scene[] => sampleScenes(fullData, split, count);
-const evaluation = scenes("eval", 100), learnt = scenes("finetune", 100);
-const asked = [...evaluation, ...learnt, ...scenes("held-out-concepts", 100)].map((scene) => ({ scene }));
+const evaluation = scenes("eval", 100), learned = scenes("finetune", 100);
+const asked = [...evaluation, ...learned, ...scenes("held-out-concepts", 100)].map((scene) => ({ scene }));
 const near = (a: number, b: number, by: number, what: string): void =>
   assert.ok(Math.abs(a - b) <= by, `${what}: ${a} and ${b}`);
 const named = (name: string): number => concepts.find((c) => c.name === name)!.id;
 
 /** All concept numbers that a question speaks of. */
-const spokenOf = (q: Question, scene: Scene): readonly number[] => {
+const mentionedConcepts = (q: Question, scene: Scene): readonly number[] => {
   switch (q.kind) {
     case "caption":
     case "dense":
@@ -70,7 +70,9 @@ test("training never speaks of held-out concepts, nor asks for one of a held-out
     for (const scene of scenes(split, 150)) {
       for (const pass of [0, 5]) {
         for (const q of questionsOf(scene, fullData, pass)) {
-          for (const c of spokenOf(q, scene)) assert.not.ok(concepts[c]!.heldOut, `${scene.id} ${q.prompt}`);
+          for (const c of mentionedConcepts(q, scene)) {
+            assert.not.ok(concepts[c]!.heldOut, `${scene.id} ${q.prompt}`);
+          }
           if (q.kind === "presence" && q.negative === "adversarial" && !q.truth) {
             const met = scene.objects.some((o) => isHeldOut(o.concept, q.concept, fullData.heldOut));
             assert.not.ok(met, `${scene.id} ${q.prompt}`);
@@ -79,14 +81,14 @@ test("training never speaks of held-out concepts, nor asks for one of a held-out
       }
     }
   }
-  const spoken = scenes("held-out-concepts", 100).flatMap((s) =>
-    questionsOf(s, fullData).flatMap((q) => spokenOf(q, s))
+  const mentioned = scenes("held-out-concepts", 100).flatMap((s) =>
+    questionsOf(s, fullData).flatMap((q) => mentionedConcepts(q, s))
   );
-  assert.ok(spoken.some((c) => concepts[c]!.heldOut), "the split of held-out concepts does speak of them");
+  assert.ok(mentioned.some((c) => concepts[c]!.heldOut), "the split of held-out concepts does speak of them");
 });
 
-test("questions are a function of record, configuration and pass; a kind alone is asked as beside others", () => {
-  const scene = learnt[7]!,
+test("questions are a function of record, configuration and pass; a kind alone is asked as alongside others", () => {
+  const scene = learned[7]!,
     sorted = (all: readonly Question[]) => all.map((q) => JSON.stringify(q)).toSorted();
   assert.equal(
     questionsOf(scene, fullData, 1),
@@ -109,13 +111,13 @@ test("a configuration says which kinds are asked, and its corpus has every lette
   const some = of(["relation", "translate"]), few = of(["relation"]);
   assert.ok(dataConfigCodec().is(some));
   assert.not.ok(dataConfigCodec().is(of(["guess" as QuestionKind])));
-  for (const scene of learnt.slice(0, 20)) {
+  for (const scene of learned.slice(0, 20)) {
     assert.equal(
       questionsOf(scene, few, 2).map(({ prompt }) => prompt).toSorted(),
       questionsOf(scene, fullData, 2, ["relation"]).map(({ prompt }) => prompt).toSorted(),
     );
   }
-  const letters = (config: DataConfig) => new Set(corpusOf(config, learnt.slice(0, 20)).join(""));
+  const letters = (config: DataConfig) => new Set(corpusOf(config, learned.slice(0, 20)).join(""));
   const [many, plain] = [letters(some), letters(few)];
   for (const { scene } of asked) {
     for (const q of questionsOf(scene, some)) {

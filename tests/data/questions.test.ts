@@ -1,4 +1,4 @@
-/** Questions about scenes at full strength: every answer computed again from the prompt's words and the record. */
+/** Questions about scenes at full strength: every answer recomputed from the prompt's words and the record. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as O from "fp-ts/lib/Option.js";
@@ -21,8 +21,13 @@ import { taggedBoxes } from "../../pipelines/text/boxes.ts";
 
 const test = suite("questions");
 const scenes = (split: Split, count: number): readonly Scene[] => sampleScenes(fullData, split, count);
-const evaluation = scenes("eval", 400), learnt = scenes("finetune", 200);
-const asked = [...evaluation, ...learnt, ...scenes("large-objects", 100), ...scenes("held-out-concepts", 100)]
+const evaluation = scenes("eval", 400), learned = scenes("finetune", 200);
+const asked = [
+  ...evaluation,
+  ...learned,
+  ...scenes("large-objects", 100),
+  ...scenes("held-out-concepts", 100),
+]
   .map((scene) => ({ scene, questions: questionsOf(scene, fullData) }));
 
 const each = <K extends QuestionKind>(
@@ -62,7 +67,7 @@ const near = (a: number, b: number, by: number, what: string): void =>
 const middle = (
   { box: [a, b, c, d] }: { readonly box: Box },
 ): readonly [number, number] => [(a + c) / 2, (b + d) / 2];
-/** By how many pixels `a` lies beyond `b`, edge to edge. */
+/** By how many pixels `a` is beyond `b`, edge to edge. */
 const apart = (word: string, a: { readonly box: Box }, b: { readonly box: Box }): number => {
   if (word.startsWith("left")) return PX * (b.box[0] - a.box[2]);
   if (word.startsWith("right")) return PX * (a.box[0] - b.box[2]);

@@ -1,4 +1,4 @@
-/** Folders of scenes: the same hash whoever draws, completed after a kill, damage found and named, cards that count. */
+/** Folders of scenes: the same hash whatever draws, completed after a kill, damage found and named, cards that count. */
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import * as Logger from "effect/Logger";
@@ -13,7 +13,7 @@ import { type DataConfig, defaultData, fullData } from "../../pipelines/scenes/c
 import { loadPacks } from "../../pipelines/scenes/world_packs.ts";
 import { findRealism } from "../../pipelines/scenes/realism_pack.ts";
 import { sampleScene } from "../../pipelines/scenes/scene.ts";
-import { sceneSheet } from "../../pipelines/scenes/contact_sheet.ts";
+import { sceneGrid } from "../../pipelines/scenes/image_grid.ts";
 import { makeScenes } from "../../pipelines/scenes/shards/make.ts";
 import { dealt, shardPath, type SplitCount } from "../../pipelines/scenes/shards/plan.ts";
 import { openScenes, readRecord, readScene, verifyScenes } from "../../pipelines/scenes/shards/read.ts";
@@ -126,7 +126,7 @@ test("damage is found and named, at reading and at checking, and repaired by mak
   assert.is(
     (await run(readScene(folder, "finetune", 18))).scene.index,
     18,
-    "the scenes beside it can be read",
+    "the scenes next to it can be read",
   );
   await Deno.remove(path);
   assert.equal(await run(verifyScenes(folder)), [path]);
@@ -222,7 +222,7 @@ test("the card counts what the records say, and names sources, licences and the 
 test("a sheet is a PNG of the scenes' size", async () => {
   const folder = await run(openScenes(`${temp}/first`));
   const some = await run(Effect.forEach([0, 1, 2, 3, 4], (i) => readScene(folder, "finetune", i)));
-  const { format, width, height } = await sharp(sceneSheet(some, 128)).metadata();
+  const { format, width, height } = await sharp(sceneGrid(some, 128)).metadata();
   assert.equal([format, width, height], ["png", 10 + 4 * 138, 10 + 2 * 156]);
 });
 

@@ -8,13 +8,13 @@ import { PickleFault, unpickle } from "../../pipelines/formats/pickle.ts";
 import { formats } from "../../pipelines/formats/formats.ts";
 import { addVerdict, emptyReport, verdictsOf } from "../../pipelines/formats/read.ts";
 import { bytesSource } from "../../pipelines/formats/source.ts";
-import { MOST_ENCODED, spotBytes } from "../../pipelines/images/image_files.ts";
+import { MAX_ENCODED, spotBytes } from "../../pipelines/images/image_files.ts";
 import { parseMixture } from "../../pipelines/mixtures/mixture_config.ts";
 import { openMixture } from "../../pipelines/mixtures/mixture_open.ts";
 import { makeScenes } from "../../pipelines/scenes/shards/make.ts";
 import { unpackFrame } from "../../pipelines/scenes/shards/shard.ts";
 import { zstdCompressSync } from "node:zlib";
-import { loadPhoto } from "../../pipelines/ask/photo.ts";
+import { loadInputImage } from "../../pipelines/ask/input_image.ts";
 import { trainBpe } from "../../pipelines/text/bpe.ts";
 
 const test = suite("sizes");
@@ -33,7 +33,7 @@ const huge = async (name: string): Promise<string> => {
 test("images of 4 GB are refused by their name, wherever they are read", async () => {
   const path = await huge("huge.png");
   assert.match(await failure(spotBytes({ name: path, path })), `${path}: got an image of ${2 ** 32} bytes`);
-  assert.match(await failure(loadPhoto(path, 8, 8)), `${path}: got ${2 ** 32} bytes`);
+  assert.match(await failure(loadInputImage(path, 8, 8)), `${path}: got ${2 ** 32} bytes`);
   await Deno.writeTextFile(`${folder}/tokenizer.json`, JSON.stringify(trainBpe(["why because"], 60)));
   await Deno.writeTextFile(
     `${folder}/llava.json`,
@@ -48,7 +48,7 @@ test("images of 4 GB are refused by their name, wherever they are read", async (
     text: { tokenizer: `${folder}/tokenizer.json`, template: "plain", length: 64 },
   }, `${folder}/cache`);
   const before = Deno.memoryUsage().rss;
-  assert.match(await failure(Effect.scoped(opened)), `at most ${MOST_ENCODED} bytes: ${path} has ${2 ** 32}`);
+  assert.match(await failure(Effect.scoped(opened)), `at most ${MAX_ENCODED} bytes: ${path} has ${2 ** 32}`);
   assert.ok(Deno.memoryUsage().rss - before < 5e8);
 });
 

@@ -20,7 +20,7 @@ import {
   styles,
 } from "../../pipelines/scenes/config.ts";
 import { patterns } from "../../pipelines/scenes/pattern.ts";
-import { besideText, letterStarts, plateFonts, plateWords } from "../../pipelines/scenes/plate_fonts.ts";
+import { alongsideText, letterStarts, plateFonts, plateWords } from "../../pipelines/scenes/plate_fonts.ts";
 import { countsOf, type Scene, sceneCodec } from "../../pipelines/scenes/record.ts";
 import { rngOf } from "../../pipelines/base/rng.ts";
 import { sampleScene, sampleScenes } from "../../pipelines/scenes/scene.ts";
@@ -59,7 +59,7 @@ const heldOutCountsIn = (scene: Scene): number =>
 test("every scene: numbers and sizes in range, boxes inside, little overlap, plates alone and wide enough", () => {
   each((scene, split) => {
     const large = split === "large-objects", [fewest, most] = large ? world.large.objects : fullData.objects;
-    const [least, greatest] = large ? world.large.size : fullData.size;
+    const [least, largest] = large ? world.large.size : fullData.size;
     assert.ok(
       scene.objects.length >= fewest && scene.objects.length <= most,
       `${scene.id}: ${scene.objects.length}`,
@@ -71,7 +71,7 @@ test("every scene: numbers and sizes in range, boxes inside, little overlap, pla
       assert.ok(x >= 1 && y >= 1 && x + w < side && y + h < side, `${scene.id}: clipped`);
       assert.is(Math.max(w, h), Math.round(size * side));
       assert.ok(
-        Math.max(w, h) >= Math.round(least * side) && Math.max(w, h) <= Math.round(greatest * side),
+        Math.max(w, h) >= Math.round(least * side) && Math.max(w, h) <= Math.round(largest * side),
         scene.id,
       );
       assert.equal([w, h], extent(Math.max(w, h), aspectOf(concept, style)), `${scene.id}: ${style}`);
@@ -93,7 +93,7 @@ test("every scene: numbers and sizes in range, boxes inside, little overlap, pla
       assert.ok(plateWords.includes(word!) && /^\d{2,3}$/.test(number!), plate.text);
       assert.ok(height >= 11 && height <= 36);
       const end = letterStarts(plateFonts[plate.font!]!, plate.text, height).at(-1)!;
-      assert.is(plates[i]!.w, end + 2 * besideText(height));
+      assert.is(plates[i]!.w, end + 2 * alongsideText(height));
     });
   });
 });

@@ -12,7 +12,7 @@ import { closeDevice, servicesAs } from "../support/webgpu.ts";
 
 const test = suite("attention on WebGPU");
 
-/** What the compiler is told. */
+/** What the compiler is informed. */
 const devices: readonly (readonly [name: string, as: Partial<DeviceProfile>])[] = [
   ["usual workgroup memory", {}],
   ["little workgroup memory", { workgroupBytes: 2048 }],
@@ -86,7 +86,7 @@ for (const [how, as] of devices) {
   }
 }
 
-test("tiles lie within workgroup memory, and heads that are too wide for it are made of products", async () => {
+test("tiles are within workgroup memory, and heads that are too wide for it are made of products", async () => {
   for (const [, as] of devices) {
     const { profile } = Context.get(await servicesAs(as), theDevice());
     const plan = planned(described([1, 3, 1, 50, 71, 4], true).roots, profile);

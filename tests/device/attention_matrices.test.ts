@@ -40,7 +40,7 @@ import { floats } from "../support/random.ts";
 const test = suite("attention on matrix units");
 const units = [{ M: 16, N: 16, K: 16 }, { M: 16, N: 8, K: 16 }, { M: 16, N: 8, K: 8 }, { M: 8, N: 8, K: 8 }];
 
-/** What the compiler is told of a device with units. */
+/** What the compiler is informed of a device with units. */
 const withUnits = (lanes: number, unit = units[0]!): DeviceProfile => ({
   ...portableProfile,
   provider: "dawn",
@@ -64,7 +64,7 @@ interface Manner {
   readonly causal?: boolean;
   readonly scale?: number;
   readonly dtype?: "f16" | "f32";
-  /** Whether the heads of a position lie side by side, as in models, rather than the positions of a head. */
+  /** Whether the heads of a position are side by side, as in models, rather than the positions of a head. */
   readonly apart?: boolean;
   /** Segments of positions, in turn: rows are packed, with as many keys as queries. */
   readonly ids?: readonly number[] | undefined;
@@ -120,7 +120,7 @@ const dispatched = (
     d.kernel.kind === "attention" ? [{ ...d, kernel: d.kernel }] : []
   );
 
-/** f16 weights and results: relative to the greatest number, and what cancels beside it. */
+/** f16 weights and results: relative to the largest number, and what cancels next to it. */
 const tolerance = { rtol: 2e-3, atol: 5e-4 };
 
 /** Runs attention kernels with the units emulated, each on what the reference says that it reads. */
@@ -250,7 +250,7 @@ test("more heads than a device has workgroups along an axis", () => {
   emulated(d, planned(d, profile), profile);
 });
 
-test("operands that lie in several buffers", async () => {
+test("operands that are in several buffers", async () => {
   const profile = { ...withUnits(32), maxBindingBytes: 2 ** 16, maxBindings: 24 };
   const plan = planned(described([2, 2, 2, 128, 288, 64]), profile);
   for (const { code } of dispatched(plan, profile)) {
@@ -272,7 +272,7 @@ const climbing = (): Described => {
   return { ...d, bindings };
 };
 
-test("results are scaled anew where a maximum grows by far, and only there", () => {
+test("results are scaled again where a maximum grows by far, and only there", () => {
   const profile = withUnits(16), d = climbing(), plan = planned(d, profile);
   emulated(d, plan, profile);
   const forgets = (code: string): string => code.replaceAll("] * shrink;", "];");
@@ -342,7 +342,7 @@ test("other schedules stay where units do not take a kernel", () => {
   assert.is(uses({ halfProducts: true, f16: false }, wide), false);
 });
 
-test("a search tries tiles for units beside the others, all of which fit", () => {
+test("a search tries tiles for units alongside the others, all of which fit", () => {
   const profile = withUnits(32), d = described([2, 2, 1, 200, 300, 64]);
   for (const kernel of attentionOf(planned(d, profile))) {
     const space = spaceOf(kernel, profile)!, all = within(space, 1);

@@ -29,7 +29,7 @@ const decomposed: Evaluate = (roots, bindings) => {
   return reference(roots.map(rebuilt), bindings);
 };
 
-/** The last ones are told something else than is true, which decides the schedule alone. */
+/** The last ones are informed something else than is true, which decides the schedule alone. */
 const devices: readonly (readonly [name: string, evaluate: Evaluate])[] = [
   ["from products", decomposed],
   ["CPU, one thread", onCpu({ attention: true }, 1)],

@@ -216,7 +216,7 @@ test("a rule that is more than a function of the numbers at a place is applied t
   }
 });
 
-test("tensors that no binding holds beside others are updated alone", () => {
+test("tensors that no binding holds alongside others are updated alone", () => {
   const xs = [100, 40000, 200, 300].map((n, i) => cs.input(`x${i}`, [n])), ys = doubled(xs);
   const small = { ...profile, maxBindingBytes: 65536, maxBufferBytes: 2 ** 20 };
   const plan = compile({ outputs: Object.fromEntries(ys.map((y, i) => [`y${i}`, y])) }, small);
@@ -225,8 +225,8 @@ test("tensors that no binding holds beside others are updated alone", () => {
   assert.is(labels.length, 2);
 });
 
-/** A step of AdamW over two parameters beside a program that reads them. */
-const beside = () => {
+/** A step of AdamW over two parameters alongside a program that reads them. */
+const alongside = () => {
   const shape = [70], [p, o, q] = [cs.input("p", shape), cs.input("o", shape), cs.input("q", shape)];
   const [next, other] = doubled([p!, q!]) as [cs.Tensor, cs.Tensor], outputs = { p: next, q: other };
   const step = { outputs, donate: { p: "p", q: "q" } },
@@ -234,11 +234,11 @@ const beside = () => {
   return { step, look, values: { p: floats("p", shape), q: floats("q", shape) } };
 };
 
-test("a batch beside others follows the order that their inputs lie in", async () => {
+test("a batch alongside others follows the order that their inputs are in", async () => {
   const names = ["a", "b", "c", "d", "e"], shape = (i: number) => [40 + i];
   const xs = names.map((n, i) => cs.input(n, shape(i))),
     ys = names.map((n, i) => cs.input(`${n}2`, shape(i)));
-  // two rules take turns, and one tensor stands alone: no order of paths is that of memory
+  // two rules take turns, and one tensor is alone: no order of paths is that of memory
   const all = cs.foreach(
     xs.slice(0, 4).map((x, i): cs.Application => ({ args: [x], rule: (t) => [cs.mul(t!, 2 + i % 2)] })),
   );
@@ -266,8 +266,8 @@ test("a batch beside others follows the order that their inputs lie in", async (
   })));
 });
 
-test("programs beside others find state in a batch; a batch beside others needs it side by side", async () => {
-  const { step, look, values } = beside();
+test("programs alongside others find state in a batch; a batch alongside others needs it side by side", async () => {
+  const { step, look, values } = alongside();
   for (const services of [await cpuServices(), await webGpuServices]) {
     const device = Context.get(services, theDevice());
     const load = (source: Parameters<typeof compile>[0], others: readonly Program[] = [], batch = true) =>

@@ -5,11 +5,11 @@ import { booleans, floats, integers } from "../support/random.ts";
 
 /** One case: roots over inputs that are bound by path. */
 export interface DeviceCase {
-  /** What is tried. */
+  /** The trials. */
   readonly name: string;
   /** Primitives that it is about. */
   readonly ops: readonly OpName[];
-  /** What to evaluate. */
+  /** Options of the evaluation. */
   readonly roots: readonly Tensor[];
   /** Values of the inputs. */
   readonly bindings: Bindings;

@@ -234,7 +234,7 @@ test("NaN and infinities act where the reference says", async () => {
   }
 });
 
-test("a score of -Infinity has weight 0 beside any number, and is NaN alone", async () => {
+test("a score of -Infinity has weight 0 alongside any number, and is NaN alone", async () => {
   const { roots } = described({ b: 1, h: 1, g: 1, q: 6, s: 9, d: 2 }, false);
   const bindings = {
     x0: cs.ndarray("f32", [1, 1, 6, 2], new Float32Array(12).fill(1)),
@@ -284,8 +284,8 @@ test("few queries are made of products and a softmax", async () => {
         compile({ outputs: { y: roots[0]!, z: roots[2]! } }, device.profile).kernels.map((k) => k.kind),
       );
     };
-  const { fewestQueries } = device.profile;
-  assert.ok(kinds(fewestQueries).has("attention") && !kinds(fewestQueries - 1).has("attention"));
+  const { minQueries } = device.profile;
+  assert.ok(kinds(minQueries).has("attention") && !kinds(minQueries - 1).has("attention"));
 });
 
 test("attention of nothing gives no values, and keys no cotangents", async () => {

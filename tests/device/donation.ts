@@ -287,7 +287,7 @@ const knownStates = (): readonly KnownState[] => {
       expected: { a: [[1, 20], [2, 30], [3, 50]], b: [[2, 30], [3, 50], [5, 80]] },
     },
     {
-      name: "old beside new",
+      name: "old alongside new",
       update: { outputs: { old: a, a: cs.mul(a, 2) }, donate: { a: "a" } },
       start,
       expected: { old: [[1, 10], [2, 20]], a: [[2, 20], [4, 40]] },

@@ -66,9 +66,9 @@ const specials: readonly DeviceCase[] = [
       cs.cumsum(0, { exclusive: true })(b!),
     ],
   ),
-  edge("picking beside NaN", [mixed, cs.i32([2, 2], [0, 3, -1, 1])], (x, i) => [cs.takeAlong(i!)(x!)]),
+  edge("picking alongside NaN", [mixed, cs.i32([2, 2], [0, 3, -1, 1])], (x, i) => [cs.takeAlong(i!)(x!)]),
   edge("0 times NaN in a product", [mixed], (x) => [cs.matmul(cs.full([4, 2], 0))(x!)]),
-  edge("pooling beside NaN", [cs.f32([1, 2, 4, 1], mixed.data)], (x) => [
+  edge("pooling alongside NaN", [cs.f32([1, 2, 4, 1], mixed.data)], (x) => [
     cs.maxPool2d([2, 2])(x!),
     cs.maxPool2d(3, { stride: 1, padding: 1 })(x!),
     cs.averagePool2d([1, 2])(x!),

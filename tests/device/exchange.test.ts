@@ -1,6 +1,6 @@
 /** Memory of programs handed to the host between two runs: what is written there is what the next run reads. */
 import { add, f32, input, mul, TreeError } from "@chain-of-sight/core";
-import { compile, type Device, piecesOf, stretchesOf, theDevice } from "@chain-of-sight/kernels";
+import { coalescedRanges, compile, type Device, piecesOf, theDevice } from "@chain-of-sight/kernels";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
@@ -90,7 +90,7 @@ const test = suite("exchange");
 
 test("places that touch are one stretch, in the order of memory", () => {
   const at = (at: number, bytes: number) => ({ at, bytes });
-  assert.equal(stretchesOf([at(32, 16), at(0, 16), at(16, 16), at(64, 4), at(36, 4)]), [
+  assert.equal(coalescedRanges([at(32, 16), at(0, 16), at(16, 16), at(64, 4), at(36, 4)]), [
     at(0, 48),
     at(64, 4),
   ]);

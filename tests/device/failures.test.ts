@@ -10,12 +10,12 @@ import {
   type DeviceFault,
   Health,
   loadProgram,
-  madeText,
   type Opened,
   openGpu,
   type Plan,
   profileOf,
   type Program,
+  provenanceText,
   theDevice,
   webGpu,
 } from "@chain-of-sight/kernels";
@@ -45,7 +45,7 @@ const names = (error: DeviceError, fault: DeviceFault, op: string, line: string)
   assert.is(error.fault, fault, error.message);
   const made = (error.made ?? []).find((m) => m.ops.includes(op) && lineOf(m.at) === line);
   assert.ok(made, `${op} at ${line} in: ${error.message}`);
-  assert.ok(error.message.includes(madeText(made!)), error.message);
+  assert.ok(error.message.includes(provenanceText(made!)), error.message);
 };
 
 /** Runs with a device of its own, whose scope must close well whatever happens inside. */
@@ -84,7 +84,7 @@ for (
     ["cpu", cpu({ threads: 2 }), 32767, /4\.00 GiB/],
   ] as const
 ) {
-  test(`${name}: a program that does not fit names its greatest tensors; the device lives on`, () =>
+  test(`${name}: a program that does not fit names its largest tensors; the device lives on`, () =>
     withDevice(layer, async (device) => {
       const x = cs.input("x", [n, 1]), y = cs.input("y", [1, n]);
       const z = cs.matmul(y)(x), line = here();

@@ -40,7 +40,7 @@ const adapting = (scan: boolean, half?: cs.PathPredicate) => {
     "s",
     cs.trainStateSpecs(optimiser, model.specs, trainable, mixed),
   ) as cs.TrainState<Tensor>;
-  const schedule = cs.constantRate(0.02);
+  const schedule = cs.constantLearningRate(0.02);
   const after = cs.trainStep<cs.VisionLanguageBatch>({
     loss: model.loss,
     optimiser,
@@ -81,7 +81,7 @@ for (const scan of [false, true]) {
     const losses: number[] = [];
     for (let t = 0; t < STEPS; t++) {
       const [a, b] = await Promise.all(steppers.map((s) => s.step(values)));
-      assert.ok(Math.abs(a!.loss! / b!.loss! - 1) < 1e-4, `${a!.loss} beside ${b!.loss}`);
+      assert.ok(Math.abs(a!.loss! / b!.loss! - 1) < 1e-4, `${a!.loss} alongside ${b!.loss}`);
       losses.push(a!.loss!);
     }
     assert.ok(losses.at(-1)! < losses[0]!, losses.join());

@@ -69,7 +69,7 @@ export const functionCases: readonly DeviceCase[] = [
     },
   ),
   made("a copy", ["copy"], [unit("x", 4, 6)], (x) => cs.mul(cs.copy("it")(cs.exp(x!)), x!)),
-  // the step is data: one program draws anew in every step
+  // the step is data: one program draws again in every step
   ...[0, 1, 1e6].map((n) =>
     made(
       `dropout, recomputed, in step ${n}`,

@@ -63,7 +63,7 @@ test("only products that gain by it are changed, and only on GPUs", () => {
   const w = input("w", [128, 128]), x = (m: number) => input(`x${m}`, [m, 128]);
   assert.ok(isGemv(matmul(transpose(w))(x(4))));
   assert.not.ok(isGemv(matmul(transpose(w))(x(5))), "many rows share what they read");
-  assert.not.ok(isGemv(matmul(w)(x(1))), "rows that do not lie side by side");
+  assert.not.ok(isGemv(matmul(w)(x(1))), "rows that do not are side by side");
   assert.not.ok(isGemv(matmul(transpose(input("v", [8, 128])))(x(1))), "few sums");
   assert.not.ok(isGemv(matmul(reshape([128, 128])(w))(x(1))));
   const kinds = (profile: DeviceProfile) =>

@@ -1,5 +1,5 @@
 /**
- * Grids of workgroups that one axis of the device cannot hold: split by every kind of kernel. A device that is told to
+ * Grids of workgroups that one axis of the device cannot hold: split by every kind of kernel. A device that is configured to
  * have few workgroups along an axis runs on small tensors what large ones need.
  */
 import * as cs from "@chain-of-sight/core";

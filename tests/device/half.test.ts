@@ -8,7 +8,7 @@ import {
   dispatchesOf,
   portableProfile,
   profileOf,
-  told,
+  withOverrides,
 } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
@@ -24,7 +24,7 @@ const test = suite("f16");
 /** Half the gap between neighbours, relative to the number. */
 const UNIT = 2 ** -11;
 
-/** What computes; movement only carries. */
+/** Device that runs it; movement only carries. */
 const computes = (t: cs.Tensor): boolean => t.args.length > 0 && !cs.isMovement(t.op) && !cs.isMark(t.op);
 
 /** Most roundings one after the other below a node. */
@@ -91,7 +91,7 @@ for (const c of [...deviceCases, ...attentionCases]) {
       expected.forEach((e, i) => {
         const root = half.roots[i]!, depth = depthOf(root);
         assert.is(actual[i]!.dtype, root.dtype);
-        // both round the result, the reference what lies between as well
+        // both round the result, the reference what is between as well
         near(`root ${i}`, { ...actual[i]!, data: Float64Array.from(actual[i]!.data) }, e, {
           rtol: (1 + depth) * UNIT,
           atol: 2e-6,
@@ -101,7 +101,7 @@ for (const c of [...deviceCases, ...attentionCases]) {
   }
 }
 
-/** Around every edge of f16: greatest number, smallest normal and subnormal, halves of gaps, specials. */
+/** Around every edge of f16: largest number, smallest normal and subnormal, halves of gaps, specials. */
 const edges = [
   ...[1, 65504, 65519, 65520, 1e6, Infinity, 6.1e-5, 6.0976e-5, 6e-8, 2.9e-8, 3.1e-8, 2049, 2051, 1 / 3],
   ...[0, NaN],
@@ -215,8 +215,8 @@ test("sums of f16 products are f32 unless asked for", async () => {
   assert.is(profile.software, false);
   assert.is(profile.halfSums, false);
   // runs and artefacts are known by the device's name
-  assert.is(told(profile, { halfSums: true }).name, "NVIDIA H100, sums of f16");
-  assert.is(told(profile, {}).name, "NVIDIA H100");
+  assert.is(withOverrides(profile, { halfSums: true }).name, "NVIDIA H100, sums of f16");
+  assert.is(withOverrides(profile, {}).name, "NVIDIA H100");
   // asked for where there are none, they are refused by device and flag
   for (const name of ["cpu", "webgpu"] as const) {
     const opened = Layer.build(deviceNamed(name, { halfSums: true }));

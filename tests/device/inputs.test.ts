@@ -56,7 +56,7 @@ const unsound: readonly (readonly [string, cs.Tensor, cs.NdArray, RegExp])[] = [
 
 const slots = suite("slots of several ranges");
 
-slots("a run of bytes from any place lies where the whole would", () => {
+slots("a run of bytes from any place is where the whole would", () => {
   const whole = Uint8Array.from({ length: 40 }, (_, i) => i + 1);
   const ranges = [[0, 4, 12], [1, 0, 16], [0, 24, 12]] as const; // buffer, offset, size
   const written = (parts: readonly (readonly [number, number])[]): Uint8Array[] => {
@@ -82,10 +82,10 @@ const inputsSuite = (name: string, opened: Promise<Context.Context<Device>>): vo
   const scoped = async <A>(
     of: Effect.Effect<A, unknown, Device | import("effect/Scope").Scope>,
   ): Promise<A> => await Effect.runPromise(Effect.scoped(Effect.provide(of, await opened)));
-  const load = (source: Parameters<typeof compile>[0], beside: readonly Program[] = []) =>
+  const load = (source: Parameters<typeof compile>[0], alongside: readonly Program[] = []) =>
     Effect.flatMap(
       theDevice(),
-      (device) => device.load(compile(source, device.profile, { batch: false }), beside),
+      (device) => device.load(compile(source, device.profile, { batch: false }), alongside),
     );
   const refused = (of: Effect.Effect<unknown, unknown>, pattern: RegExp) =>
     Effect.map(Effect.flip(of), (e) => {

@@ -1,5 +1,5 @@
 /**
- * WebGPU told of small bindings and buffers: tensors in many windows compute the same numbers, and what needs too many
+ * WebGPU with a profile of small bindings and buffers: tensors in many windows compute the same numbers, and what needs too many
  * bindings is refused with its kernel and its limit.
  */
 import * as cs from "@chain-of-sight/core";
@@ -97,7 +97,7 @@ test("too many bindings for one kernel: refused by name, and the device lives on
 });
 
 test("tensors that nothing can hold: planned in few pieces with all their bytes, and out of memory when loaded", async () => {
-  // a device told of no limit of positions, which would refuse them as they are planned
+  // a device without a limit of positions, which would refuse them as they are planned
   const device = Context.get(await servicesAs({ maxPositions: Infinity }), theDevice());
   const side = 2 ** 21, bytes = 4 * side ** 2;
   const plan = compile(

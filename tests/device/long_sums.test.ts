@@ -8,7 +8,7 @@ import { near } from "../support/near.ts";
 import { property } from "../support/property.ts";
 import { closeDevice, onWebGpu } from "../support/webgpu.ts";
 
-const inPieces = onWebGpu({}, { longestSum: 4 });
+const inPieces = onWebGpu({}, { maxSumLength: 4 });
 
 const shapes = fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 4 });
 const programs = shapes.chain((shape) =>
@@ -46,8 +46,8 @@ test("pieces keep the rules of NaN, infinity and integers", async () => {
     assert.equal(actual.map((a) => a.data[0]), expected.map((e) => e.data[0]));
   }
   const numbers = cs.i32([11], [-5, -9, -3, -70, -8, -4, -6, -90, -11, -2, -100]);
-  const [greatest, total] = await inPieces([cs.max()(i), cs.sum()(i)], { i: numbers });
-  assert.equal([greatest!.data[0], total!.data[0]], [-2, -308]);
+  const [largest, total] = await inPieces([cs.max()(i), cs.sum()(i)], { i: numbers });
+  assert.equal([largest!.data[0], total!.data[0]], [-2, -308]);
 });
 
 test("a sum of millions is whole", async () => {
@@ -64,8 +64,8 @@ test("long sums have work for many lanes", () => {
   assert.ok(rows[0]! > 500 && rows[1] === 1, rows.join(", "));
 });
 
-test("a kernel with more turns than the device takes is refused by name", async () => {
-  const evaluate = onWebGpu({}, { maxTurns: 50 });
+test("a kernel with more iterations than the device takes is refused by name", async () => {
+  const evaluate = onWebGpu({}, { maxIterations: 50 });
   const w = cs.input("w", [1000, 8]), x = cs.input("x", [8, 1000]);
   const bindings = {
     w: cs.ndarray("f32", [1000, 8], new Float32Array(8000)),
@@ -77,7 +77,7 @@ test("a kernel with more turns than the device takes is refused by name", async 
   } catch (e) {
     assert.instance(e, DeviceError);
     assert.is((e as DeviceError).fault, "refused");
-    assert.match((e as DeviceError).message, /matmul 1x8x8x1000.*250 turns/);
+    assert.match((e as DeviceError).message, /matmul 1x8x8x1000.*250 iterations/);
   }
 });
 

@@ -1,4 +1,4 @@
-/** The loss of an output map by blocks of classes on devices, beside all logits at once on the reference interpreter. */
+/** The loss of an output map by blocks of classes on devices, alongside all logits at once on the reference interpreter. */
 import * as cs from "@chain-of-sight/core";
 import type { Tensor } from "@chain-of-sight/core";
 import { compile, type DeviceProfile, portableProfile } from "@chain-of-sight/kernels";
@@ -27,7 +27,7 @@ const bindings = {
 
 const rootsOf = (blocks: number, mixed: boolean): readonly Tensor[] => {
   const f = ({ x, w, b }: typeof given) => {
-    const all = cs.mappedCrossEntropy({ weight: w, bias: b }, x, labels, cs.IGNORED, blocks);
+    const all = cs.linearCrossEntropy({ weight: w, bias: b }, x, labels, cs.IGNORED, blocks);
     return [all.mean, all] as const;
   };
   const { value, aux, grad } = cs.valueAndGrad(mixed ? cs.mixed({})(f) : f)(given);

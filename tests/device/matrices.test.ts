@@ -29,7 +29,7 @@ import { floats } from "../support/random.ts";
 const test = suite("matrix units");
 const unit = { M: 16, N: 16, K: 16 }, LANES = 4;
 
-/** What the compiler is told of a device with units. */
+/** What the compiler is informed of a device with units. */
 const withUnits = (lanes: number, shape = unit): Partial<DeviceProfile> => ({
   provider: "dawn",
   software: false,

@@ -29,7 +29,7 @@ const meet = (some: readonly Range[], others: readonly Range[]): boolean =>
     )
   );
 
-/** No two temporaries that are alive at one time lie at one place. */
+/** No two temporaries that are alive at one time are at one place. */
 const apart = (plan: Plan): void => {
   const { slots, slotOf } = plan.memory;
   const { born, lastRead } = plan.memory.lives, packs = new Set(slots.map((s) => s.within?.slot));
@@ -95,7 +95,7 @@ test("a training step: windows, several buffers", () => {
   }
 });
 
-test("temporaries lie close together: few bytes more than are alive at once", () => {
+test("temporaries are close together: few bytes more than are alive at once", () => {
   const plan = compile(trajectory(), { ...portableProfile, maxBindings: 32 }), { memory } = plan;
   apart(plan);
   assert.equal(memory.copies, [], "all state is updated in place");
@@ -115,7 +115,7 @@ test("inputs that change places: one waits in a temporary, the other is written 
   assert.is(memory.buffers.filter((one) => one.role === "output").length, 0);
 });
 
-test("whoever reads an input runs before its next version is written, in any order of description", () => {
+test("whatever reads an input runs before its next version is written, in any order of description", () => {
   const s = cs.input("s", [64]), x = cs.input("x", [64]), shifted = cs.flip([0])(s);
   const update = cs.add(cs.mul(s, 0.5), x), read = cs.add(shifted, x);
   for (const options of [{}, { batch: false }, { fuse: false }]) {

@@ -120,7 +120,7 @@ const derivatives: Readonly<Record<string, readonly [f: (x: Tensor) => Tensor, a
     expm1: [cs.expm1, [0, -90, 1], [1, 0, Math.E]],
     log1p: [cs.log1p, [0, -1, 1], [1, INF, 0.5]],
     "logsumexp of -Infinity": [cs.logsumexp(), [-INF, -INF], [0, 0]],
-    "logsumexp beside -Infinity": [cs.logsumexp(), [-INF, 2, 2], [0, 0.5, 0.5]],
+    "logsumexp alongside -Infinity": [cs.logsumexp(), [-INF, 2, 2], [0, 0.5, 0.5]],
   };
 
 for (const [device, evaluate] of devices) {

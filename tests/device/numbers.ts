@@ -130,10 +130,10 @@ export const pairs: readonly [Float32Array, Float32Array] = (() => {
 })();
 
 /** Smaller numbers may be read and written as 0. */
-const LEAST = 2 ** -126;
+const MINIMUM = 2 ** -126;
 
-/** The greatest relative difference from the reference; edges must be the same. */
-const greatest = (
+/** The largest relative difference from the reference; edges must be the same. */
+const largest = (
   got: ArrayLike<number>,
   want: ArrayLike<number>,
   at: (i: number) => string,
@@ -143,8 +143,8 @@ const greatest = (
   for (let i = 0; i < want.length; i++) {
     const w = want[i]!, x = Math.fround(w), g = got[i]!;
     if (subnormal(i)) continue;
-    if (Number.isFinite(x) && Math.abs(w) < LEAST) {
-      assert.ok(Math.abs(g) <= LEAST * 1.001, `${at(i)}: ${g} for ${w}`);
+    if (Number.isFinite(x) && Math.abs(w) < MINIMUM) {
+      assert.ok(Math.abs(g) <= MINIMUM * 1.001, `${at(i)}: ${g} for ${w}`);
     } else if (!Number.isFinite(x) || !Number.isFinite(g)) {
       // at the very end of the range rounding decides
       const end = Math.abs(Math.abs(w) / 3.4028235677973366e38 - 1) < 1e-6;
@@ -157,22 +157,22 @@ const greatest = (
   return [worst, where];
 };
 
-const isSubnormal = (x: number): boolean => x !== 0 && Math.abs(x) < LEAST;
+const isSubnormal = (x: number): boolean => x !== 0 && Math.abs(x) < MINIMUM;
 
-/** The greatest relative error of a function of one number over the sweep; throws where an edge differs. */
+/** The largest relative error of a function of one number over the sweep; throws where an edge differs. */
 export const errorOf = async (evaluate: Evaluate, f: Unary): Promise<readonly [number, string]> => {
   const x = cs.input("x", [sweep.length]), given = { x: cs.ndarray("f32", [sweep.length], sweep) };
   const [want] = cs.interpret([f(x)], given), [got] = await evaluate([f(x)], given);
-  return greatest(got!.data, want!.data, (i) => String(sweep[i]), (i) => isSubnormal(sweep[i]!));
+  return largest(got!.data, want!.data, (i) => String(sweep[i]), (i) => isSubnormal(sweep[i]!));
 };
 
-/** The greatest relative error of a function of two numbers over the pairs; throws where an edge differs. */
+/** The largest relative error of a function of two numbers over the pairs; throws where an edge differs. */
 export const errorOfPair = async (evaluate: Evaluate, f: Binary): Promise<readonly [number, string]> => {
   const [p, q] = pairs, shape = [p.length];
   const a = cs.input("a", shape), b = cs.input("b", shape);
   const given = { a: cs.ndarray("f32", shape, p), b: cs.ndarray("f32", shape, q) };
   const [want] = cs.interpret([f(a, b)], given), [got] = await evaluate([f(a, b)], given);
-  return greatest(
+  return largest(
     got!.data,
     want!.data,
     (i) => `${p[i]}, ${q[i]}`,

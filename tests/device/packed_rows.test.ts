@@ -19,11 +19,11 @@ import { closeDevice, onWebGpu } from "../support/webgpu.ts";
 
 const test = suite("packed rows");
 
-/** A conversation from a text of digits, `*` for an image; what stands behind `=` is learnt. */
+/** A conversation from a text of digits, `*` for an image; what follows `=` is learned. */
 const talk = (text: string): RowTokens => {
   const [asked, answer] = text.split("=") as [string, string];
   const ids = [...asked + answer].map((c) => c === "*" ? IMAGE_ID : 1 + Number(c));
-  return { ids, learnt: ids.map((_, i) => i < asked.length ? 0 : 1) };
+  return { ids, learned: ids.map((_, i) => i < asked.length ? 0 : 1) };
 };
 
 const rows: readonly (readonly string[])[] = [
@@ -46,7 +46,7 @@ const modelOf = (more: Partial<cs.LlamaConfig>) =>
 
 const GRID = 16;
 
-/** Sums of losses over learnt tokens, and of their gradients, of some rows. */
+/** Sums of losses over learned tokens, and of their gradients, of some rows. */
 const sums = async (
   evaluate: Evaluate,
   more: Partial<cs.LlamaConfig>,
@@ -140,7 +140,7 @@ for (const [name, evaluate, tried, half = false] of devices) {
       packed.forEach((got, i) =>
         near(`root ${i}`, got, alone[i]!, half ? { rtol: 2e-2, atol: 1e-2 } : { rtol: 2e-4, atol: 2e-5 })
       );
-      assert.is(packed[1]!.data[0], 15, "the first token of a row without a question is not learnt");
+      assert.is(packed[1]!.data[0], 15, "the first token of a row without a question is not learned");
       assert.ok(packed.slice(2).filter(({ data }) => data.some((x) => x !== 0)).length > 10);
     });
   }

@@ -26,7 +26,7 @@ const profiles: Readonly<Record<string, DeviceProfile>> = {
   "any GPU": portableProfile,
   "a CPU": cpuProfile,
   "a GPU with f16": { ...portableProfile, f16: true },
-  "short sums, no attention": { ...portableProfile, longestSum: 16, attention: false },
+  "short sums, no attention": { ...portableProfile, maxSumLength: 16, attention: false },
 };
 
 const contextOf = (profile: DeviceProfile): PassContext => ({
@@ -118,11 +118,11 @@ test("a mixed step of four blocks of width 1024 is at most 150 dispatches, with 
     loss: (tree) => {
       const params = tree as cs.LlamaParams<cs.Tensor>;
       const states = cs.llamaStates(config)(params, cs.llamaEmbed(params, ids));
-      const { mean, count } = cs.mappedCrossEntropy(cs.llamaHead(params), states, labels);
+      const { mean, count } = cs.linearCrossEntropy(cs.llamaHead(params), states, labels);
       return [mean, { tokens: count }];
     },
     optimiser,
-    schedule: cs.constantRate(1e-4),
+    schedule: cs.constantLearningRate(1e-4),
     maxNorm: 1,
     weight: "tokens",
     mixed: {},

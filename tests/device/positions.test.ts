@@ -55,7 +55,7 @@ const beyond: readonly (readonly [string, () => cs.Tensor, RegExp])[] = [
     /sum f32 .*positions up to 4900000\d+/,
   ],
   [
-    "a turn of a loop",
+    "an iteration of a loop",
     () => {
       const [last] = cs.scan((c: cs.Tensor) => [cs.tanh(cs.add(c, 1))], {
         carry: cs.input("c", [70000, 70000]),
@@ -78,7 +78,7 @@ test("WebGPU: just below the limit is planned, in windows", () => {
   assert.ok(dispatchesOf(plan, gpu).every((d) => d.workgroups.every((n) => n <= gpu.maxWorkgroups)));
 });
 
-test("a stack of loops may be longer, as every turn counts in its own part", () => {
+test("a stack of loops may be longer, as every iteration counts in its own part", () => {
   const stack = cs.input("stack", [64, 10000, 10000]);
   const [, sums] = cs.scan((_: readonly cs.Tensor[], x: cs.Tensor) => [[], cs.sum()(cs.tanh(x))], {
     carry: [],

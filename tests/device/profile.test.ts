@@ -1,4 +1,4 @@
-/** Profiles: times joined with work, against ceilings, on both devices; and their images. */
+/** Profiles: times joined with work, against peak rates, on both devices; and their images. */
 import { Effect } from "effect";
 import * as cs from "@chain-of-sight/core";
 import {
@@ -7,7 +7,7 @@ import {
   type Device,
   explain,
   kernelLabel,
-  measureCeilings,
+  measureRoofline,
   profileText,
   stepsOf,
   theDevice,
@@ -47,9 +47,9 @@ test("times are joined with the work of their kernels, parts of one kernel toget
   assert.is(product?.count, 1);
 });
 
-test("a profile against ceilings says what bounds each kernel and what could be won, by hand", () => {
-  const ceilings = { flops: 1e9, bytes: 1e8 };
-  const [first, second] = against(ceilings)([
+test("a profile against peak rates says what bounds each kernel and what could be won, by hand", () => {
+  const roofline = { flops: 1e9, bytes: 1e8 };
+  const [first, second] = against(roofline)([
     { label: "memory", count: 1, seconds: 0.5, flops: 1e6, bytes: 4e7 },
     { label: "arithmetic", count: 2, seconds: 2, flops: 1e9, bytes: 1e6 },
   ]);
@@ -61,10 +61,10 @@ test("a profile against ceilings says what bounds each kernel and what could be 
   assert.is(second!.bound, "memory");
   assert.is(second!.least, 0.4);
   assert.ok(Math.abs(second!.winnable - 0.1) < 1e-12);
-  const text = profileText([first!, second!], ceilings);
+  const text = profileText([first!, second!], roofline);
   assert.match(text, /50 % of arithmetic/);
   assert.match(text, /80 % of memory/);
-  assert.match(profileText([first!, second!], ceilings, 1), /and 1 more forms/);
+  assert.match(profileText([first!, second!], roofline, 1), /and 1 more forms/);
 });
 
 const devices: readonly (readonly [string, () => Promise<Context.Context<Device>>])[] = [
@@ -73,30 +73,30 @@ const devices: readonly (readonly [string, () => Promise<Context.Context<Device>
 ];
 
 for (const [name, opened] of devices) {
-  test(`a program is profiled against the ceilings of its device, as text and images: ${name}`, async () => {
+  test(`a program is profiled against the peak rates of its device, as text and images: ${name}`, async () => {
     const service = Context.get(await opened(), theDevice());
     const plan = compile({ outputs: outputs() }, service.profile);
-    const [timed, ceilings] = await Effect.runPromise(Effect.provide(
+    const [timed, roofline] = await Effect.runPromise(Effect.provide(
       Effect.scoped(Effect.gen(function* () {
         const program = yield* service.load(plan);
         return [
           yield* program.profile(2),
-          yield* measureCeilings({ copied: 2 ** 16, busy: 2 ** 12, side: 64 }),
+          yield* measureRoofline({ copied: 2 ** 16, busy: 2 ** 12, side: 64 }),
         ] as const;
       })),
       await opened(),
     ));
     assert.is(timed.reduce((n, t) => n + t.count, 0), explain(plan).count);
     assert.ok(timed.every((t) => t.seconds >= 0) && timed.some((t) => t.seconds > 0));
-    assert.ok(ceilings.flops > 1e6 && ceilings.bytes > 1e6, JSON.stringify(ceilings));
-    const profile = against(ceilings)(timed);
+    assert.ok(roofline.flops > 1e6 && roofline.bytes > 1e6, JSON.stringify(roofline));
+    const profile = against(roofline)(timed);
     assert.equal(JSON.parse(JSON.stringify(profile)), profile);
-    const drawn = profileChart({ title: "Where time goes", profile, ceilings, most: 2 });
+    const drawn = profileChart({ title: "Where time goes", profile, roofline, most: 2 });
     for (const p of profile.slice(0, 2)) {
       assert.ok(drawn.svg.includes(p.label.replaceAll("x", "×").split("×")[0]!));
     }
     assert.match(drawn.svg, /further forms/);
-    const memory = planChart({ title: "Where tensors lie", plan });
+    const memory = planChart({ title: "Where tensors are", plan });
     assert.match(memory.svg, /scratch, by the tensor/);
     assert.ok((memory.svg.match(/<rect/g) ?? []).length > plan.kernels.length);
     assert.ok(drawn.png.length > 1000 && memory.png.length > 1000);

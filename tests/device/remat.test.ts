@@ -40,7 +40,7 @@ for (const options of [{}, { simplify: false }, { fuse: false }]) {
     const kept = peak(5, "none", options) - peak(3, "none", options);
     const again = peak(5, "model.layers", options) - peak(3, "model.layers", options);
     assert.ok(kept > 2 * 8 * state, `kept: ${kept / 2 / state} states per layer`);
-    assert.ok(again <= 2 * 1.5 * state, `computed again: ${again / 2 / state} states per layer`);
+    assert.ok(again <= 2 * 1.5 * state, `recomputed: ${again / 2 / state} states per layer`);
     assert.ok(peak(5, "model.layers", options) < peak(5, "model.layers.0", options));
   });
 }

@@ -1,4 +1,4 @@
-/** Plans of loops: what is compiled does not grow with the turns, what runs does, and devices are used as they allow. */
+/** Plans of loops: what is compiled does not grow with the iterations, what runs does, and devices are used as they allow. */
 import * as cs from "@chain-of-sight/core";
 import type { Tensor, Tree } from "@chain-of-sight/core";
 import {
@@ -60,7 +60,7 @@ const scratchOf = (layers: number, again: boolean): number => {
   return compile({ outputs }, portableProfile).memory.peakScratch;
 };
 
-/** Every kernel of a plan, those of a turn once. */
+/** Every kernel of a plan, those of an iteration once. */
 const kernelsIn = (kernels: Plan["kernels"]): number =>
   kernels.reduce((n, k) => n + 1 + (k.kind === "repeat" ? kernelsIn(k.inside) : 0), 0);
 
@@ -83,7 +83,7 @@ for (const profile of profiles) {
       assert.ok(texts(many, false) <= texts(two, false), "and no more outside of the loops");
       const loops = many.kernels.filter((k) => k.kind === "repeat");
       assert.equal(loops.map((k) => k.kind === "repeat" && k.length), [32, 32]);
-      // what runs is counted for every turn
+      // what runs is counted for every iteration
       const turns = loops.reduce((n, k) => n + (k.kind === "repeat" ? k.inside.length - k.once.size : 0), 0);
       assert.is(explain(many).count - explain(two).count, 30 * turns);
       assert.ok(dispatchesOf(many, profile).length >= explain(many).count);
@@ -91,7 +91,7 @@ for (const profile of profiles) {
   }
 }
 
-test("a module of the CPU has the functions of one turn", () => {
+test("a module of the CPU has the functions of one iteration", () => {
   const profile = profiles[1]!;
   const [two, many] = [2, 32].map((layers) => renderModule(planOf(layers, profile), { relaxed: true }));
   const names = (m: typeof two): number => new Set(m!.phases.map((p) => p.name)).size;
@@ -107,14 +107,14 @@ test("work is counted like that of the same layers one after the other", () => {
   assert.ok(Math.abs(loop!.flops / list!.flops - 1) < 0.05, `${loop!.flops} and ${list!.flops}`);
 });
 
-test("recomputed turns leave their carries alone", () => {
+test("recomputed iterations leave their carries alone", () => {
   const state = 2 * 24 * 64 * 4;
   const perLayer = (again: boolean): number => (scratchOf(32, again) - scratchOf(16, again)) / 16 / state;
   assert.is(perLayer(true), 1);
   assert.ok(perLayer(false) > 6, `${perLayer(false)} states per layer`);
 });
 
-test("places of turns are aligned, apart from each other, and inside of their slots", () => {
+test("places of iterations are aligned, apart from each other, and inside of their slots", () => {
   const plan = planOf(3, portableProfile), { slots } = plan.memory;
   for (const d of dispatchesOf(plan, portableProfile)) {
     const written = d.bindings.filter((b) => b.write && b.part !== undefined).map((b) => ({

@@ -1,4 +1,4 @@
-/** Loops in programs: state that goes through them, many turns, empty slices, time by kernel. */
+/** Loops in programs: state that goes through them, many iterations, empty slices, time by kernel. */
 import * as cs from "@chain-of-sight/core";
 import type { NdArray, Tensor } from "@chain-of-sight/core";
 import { compile, type DeviceService, theDevice } from "@chain-of-sight/kernels";
@@ -54,7 +54,7 @@ for (const [name, evaluate, opened] of devices) {
     });
   }
 
-  test("a thousand turns", async () => {
+  test("a thousand iterations", async () => {
     const x = cs.input("x", [1000, 4]),
       [last, sums] = cs.scan((c: Tensor, row: Tensor) => {
         const next = cs.add(cs.mul(c, 0.9), row);
@@ -81,7 +81,7 @@ for (const [name, evaluate, opened] of devices) {
     expected.forEach((e, i) => near(`result ${i}`, actual[i]!, e, CLOSE));
   });
 
-  test("time is taken for every turn", async () => {
+  test("time is taken for every iteration", async () => {
     const [last] = cs.scan((c: Tensor, x: Tensor) => [cs.tanh(cs.matmul(x)(c))], {
       carry: cs.input("h", [8, 8]),
       xs: cs.input("w", [5, 8, 8]),

@@ -1,4 +1,4 @@
-/** Programs beside each other: inputs of one path lie in one place. */
+/** Programs alongside each other: inputs of one path are in one place. */
 import { add, f32, input, matmul, mul, type NdArray, sum, tanh, TreeError } from "@chain-of-sight/core";
 import { compile, cpuProfile, type Device, type Program, theDevice } from "@chain-of-sight/kernels";
 import * as Context from "effect/Context";
@@ -49,10 +49,10 @@ const sharing = (name: string, opened: Promise<Context.Context<Device>>): void =
     assert.equal(got, [[12, 24, 36, 48], [12, 24, 36, 48], [120], [0, 0, 0, 10]]);
   });
 
-  test("temporaries lie over each other, and disturb nobody", async () => {
+  test("temporaries are over each other, and disturb nobody", async () => {
     const twice = (name: string, rows: number) => {
       const v = input(name, [rows, 16]), u = input("u", [16, 16]);
-      // two products: what lies between them is in memory
+      // two products: what is between them is in memory
       return { y: matmul(u)(tanh(matmul(u)(v))) };
     };
     const filled = (rows: number, by: number) =>

@@ -14,7 +14,7 @@ const BOUND = 5e-5;
 const devices: readonly (readonly [name: string, evaluate: Evaluate, positions: number])[] = [
   ["cpu", onCpu(), 70_000],
   ["webgpu", onWebGpu(), 65_000],
-  ["webgpu, schedules of GPUs", onWebGpu({}, { software: false, longestSum: 2 ** 15 }), 65_000],
+  ["webgpu, schedules of GPUs", onWebGpu({}, { software: false, maxSumLength: 2 ** 15 }), 65_000],
 ];
 
 /** An array whose element depends on one of its axes alone: equal terms are rounded one way, again and again. */

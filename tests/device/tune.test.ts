@@ -1,7 +1,7 @@
 /** Tuning: what a search keeps, what is remembered and for whom, and that tuned programs compute the same. */
 import * as cs from "@chain-of-sight/core";
 import {
-  akin,
+  compatibleTables,
   compile,
   compileFor,
   type DeviceProfile,
@@ -16,10 +16,10 @@ import {
   type Schedules,
   schedulesOf,
   searchSpace,
+  significantlyFaster,
   type Space,
   spaceOf,
   stepsOf,
-  surelyFaster,
   survivors,
   theDevice,
   tune,
@@ -113,13 +113,16 @@ test("the best of a smooth landscape is found, and a refused schedule never is",
 
 test("equal times keep what is untuned; comparisons decide by hand", () => {
   assert.equal(Effect.runSync(searchSpace(space, fake(() => 1, () => 0))).schedule, space.standard);
-  assert.ok(surelyFaster([0.9, 0.9, 0.9, 0.9, 0.96]));
-  assert.not.ok(surelyFaster([0.98, 0.98, 0.98, 0.98, 0.98]), "not by enough");
-  assert.not.ok(surelyFaster([0.5, 0.5, 0.5, 1.2, 1.2]), "not always");
-  assert.ok(surelyFaster([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 1.3]), "one may be disturbed");
-  assert.not.ok(surelyFaster([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 1.01, 1.01]), "seven of nine may be chance");
-  assert.not.ok(surelyFaster([0.5, 0.5, 0.5, 0.5]), "too few");
-  assert.not.ok(surelyFaster([0.5, 0.5, 0.5, 0.5, NaN]));
+  assert.ok(significantlyFaster([0.9, 0.9, 0.9, 0.9, 0.96]));
+  assert.not.ok(significantlyFaster([0.98, 0.98, 0.98, 0.98, 0.98]), "not by enough");
+  assert.not.ok(significantlyFaster([0.5, 0.5, 0.5, 1.2, 1.2]), "not always");
+  assert.ok(significantlyFaster([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 1.3]), "one may be disturbed");
+  assert.not.ok(
+    significantlyFaster([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 1.01, 1.01]),
+    "seven of nine may be chance",
+  );
+  assert.not.ok(significantlyFaster([0.5, 0.5, 0.5, 0.5]), "too few");
+  assert.not.ok(significantlyFaster([0.5, 0.5, 0.5, 0.5, NaN]));
   assert.equal(survivors([["a", 3], ["b", 1], ["c", Infinity], ["d", 1.2]]), ["b", "d"]);
   assert.equal(survivors([["a", 3], ["b", 1]]), ["b"]);
   assert.equal(survivors([["a", Infinity]]), []);
@@ -131,7 +134,7 @@ test("a schedule slower by 5 % is hardly ever kept where both sides are disturbe
   const normal = () => Array.from({ length: 12 }, random).reduce((a, b) => a + b, -6);
   const kept = (really: number) =>
     Array.from({ length: TRIALS }, () =>
-      surelyFaster(
+      significantlyFaster(
         Array.from({ length: 9 }, () => really * Math.exp(0.1 * normal()) / Math.exp(0.1 * normal())),
       )).filter((x) => x).length / TRIALS;
   assert.ok(kept(1.05) < 0.002, `slower by 5 %: ${kept(1.05)}`);
@@ -153,9 +156,9 @@ test("what is measured holds for one device, driver, runtime and renderer alone"
   ];
   assert.is(new Set([here, ...others].map(identityText)).size, 7);
   assert.is(new Set([here, ...others].map((i) => tablePath(i))).size, 7);
-  assert.equal(others.map((o) => akin(o, here)), [false, true, true, true, true, false]);
+  assert.equal(others.map((o) => compatibleTables(o, here)), [false, true, true, true, true, false]);
   const soft = identityOf({ ...portableProfile, software: true }, "driver 1", "Deno 1");
-  assert.not.ok(akin(soft, soft), "another machine may have another processor");
+  assert.not.ok(compatibleTables(soft, soft), "another machine may have another processor");
 });
 
 const profile: DeviceProfile = Context.get(await services, theDevice()).profile;
@@ -221,7 +224,10 @@ test("files that come with the library hold for their device whatever its driver
     );
     assert.equal(await Effect.runPromise(readShipped(identityOf(profile, "", "Deno 1"), folder)), []);
     assert.equal(await Effect.runPromise(readShipped(here, `${folder}/none`)), []);
-    assert.equal((await Effect.runPromise(readShipped(here))).every((t) => akin(t.identity, here)), true);
+    assert.equal(
+      (await Effect.runPromise(readShipped(here))).every((t) => compatibleTables(t.identity, here)),
+      true,
+    );
   }));
 
 const source = () => {
@@ -284,8 +290,8 @@ test("attention of packed rows is measured on whole rows: padding would leave it
   const y = cs.attention(q, q, q, { causal: true, segments: ids }), given: cs.NdArray[] = [];
   const watched: typeof device = {
     ...device,
-    load: (plan, beside) =>
-      Effect.map(device.load(plan, beside), (program) => ({
+    load: (plan, alongside) =>
+      Effect.map(device.load(plan, alongside), (program) => ({
         ...program,
         write: (arrays) => {
           if (plan.kernels[0]!.kind === "attention") given.push(...Object.values(arrays));
@@ -310,11 +316,11 @@ test("attention of packed rows is measured on whole rows: padding would leave it
 
 test("schedules that the device would cut short are no candidates, and end no tuning", async () => {
   const y = cs.sum({ axes: [-1] })(cs.input("x", [3, 100000])), identity = identityOf(profile, "", "test");
-  // one worker for each of these rows takes more turns than the device gives it
-  const limited: DeviceProfile = { ...profile, longestSum: Infinity, maxTurns: 65535 };
+  // one worker for each of these rows takes more iterations than the device gives it
+  const limited: DeviceProfile = { ...profile, maxSumLength: Infinity, maxIterations: 65535 };
   const report = await Effect.runPromise(Effect.provide(
     tune({ outputs: { y } }, { budget: 5, known: { identity, entries: {} } }),
-    await servicesAs({ longestSum: Infinity, maxTurns: 65535 }),
+    await servicesAs({ maxSumLength: Infinity, maxIterations: 65535 }),
   ));
   const kernel = kernelsOf({ outputs: { y } }, limited)[0]!;
   assert.ok(within(spaceOf(kernel, limited)!, 1).some((s) => s.kind === "loop" && s.splits === 1));

@@ -17,7 +17,7 @@ test.after(() => Deno.remove(out, { recursive: true }));
 test("every page is built, every link of theirs leads somewhere, and no page loads anything from elsewhere", async () => {
   const notebooks = `${root}/notebooks`;
   const count = await Effect.runPromise(buildSite({ root, out, notebooks, api: false }));
-  assert.ok(count > pages.length, "notebooks beside the pages");
+  assert.ok(count > pages.length, "notebooks alongside the pages");
   const start = await Deno.readTextFile(`${out}/index.html`);
   assert.match(start, /<a href="docs\/quickstart\.html">/, "links of Markdown lead to pages");
   assert.not.match(start, /\.md"/);

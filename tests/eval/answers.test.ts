@@ -117,9 +117,9 @@ answers("GQA: points at the end and case do not count, all else does", () => {
 });
 
 answers("GQA: kinds, consistency and the distance of distributions, by hand", () => {
-  const item = (id: string, truth: string, said: string, more: Partial<ExactRecord>) => ({
+  const item = (id: string, truth: string, predicted: string, more: Partial<ExactRecord>) => ({
     record: exact(truth, { id, ...more }),
-    answer: said,
+    answer: predicted,
   });
   const { values } = scoreGqa([
     item("1", "yes", "yes", { structural: "verify", semantic: "obj", steps: 2, entailed: ["1", "2", "3"] }),
@@ -202,7 +202,7 @@ for (const format of [thousandBoxes, taggedBoxes, locationBoxes, decimalBoxes(2)
       assert.is(right(of.score([{ record, answer: written }])).values["mean_iou"], 1);
       const { values } = scoreRefCoco(reading)([{ record, answer: written }]);
       assert.equal(values, { accuracy: 1, mean_iou: 1, centre_hit: 1, unparsable: 0 });
-      // Without knowing how it is written, the box that is read lies within half a step of the true one.
+      // Without knowing how it is written, the box that is read is within half a step of the true one.
       const read = scoreRefCoco({ parse: reading.parse })([{ record, answer: written }])
         .values["mean_iou"]!;
       const shrunk = (size: number, whole: number): number => Math.max(0, size - whole / format.steps) / size;

@@ -133,7 +133,7 @@ every("questions whose answers the split hides are refused, not counted as wrong
   for (const [name, record] of cases) {
     const error = left(right(benchmarkNamed(name)).score([{ record, answer: "x" }]));
     assert.equal(error.ids, ["h"], name);
-    // nor are they learnt, and lines of JSON keep them hidden
+    // nor are they learned, and lines of JSON keep them hidden
     assert.equal(answersOf(record, thousandBoxes), [], name);
     assert.equal(right(parseLines(recordCodec(record.kind), "h")(printLines([record]))), [record]);
   }
@@ -173,14 +173,14 @@ every("names are unique, and an unknown one lists them", () => {
 const joining = suite("joining");
 
 const ask = (id: string): BenchmarkRecord => ({ kind: "exact", id, question: "", answer: "x" });
-const said = (id: string) => ({ id, answer: id });
+const predicted = (id: string) => ({ id, answer: id });
 
 joining("missing, unknown and repeated ids are all listed", () => {
   const records = ["1", "2", "3"].map(ask);
-  assert.equal(left(answeredOf(records, [said("2")])).ids, ["1", "3"]);
-  assert.equal(left(answeredOf(records, ["1", "2", "3", "4", "5"].map(said))).ids, ["4", "5"]);
-  assert.equal(left(answeredOf(records, ["1", "2", "3", "2", "2"].map(said))).ids, ["2"]);
-  assert.equal(left(answeredOf([...records, ask("3")], ["1", "2", "3"].map(said))).ids, ["3"]);
+  assert.equal(left(answeredOf(records, [predicted("2")])).ids, ["1", "3"]);
+  assert.equal(left(answeredOf(records, ["1", "2", "3", "4", "5"].map(predicted))).ids, ["4", "5"]);
+  assert.equal(left(answeredOf(records, ["1", "2", "3", "2", "2"].map(predicted))).ids, ["2"]);
+  assert.equal(left(answeredOf([...records, ask("3")], ["1", "2", "3"].map(predicted))).ids, ["3"]);
   const many = left(answeredOf(Array.from({ length: 40 }, (_, i) => ask(String(i))), []));
   assert.is(many.ids.length, 40);
   assert.match(many.message, "and 35 more");
@@ -189,7 +189,7 @@ joining("missing, unknown and repeated ids are all listed", () => {
 property(joining, "gives each question its own answer, whatever the order", [
   fc.uniqueArray(fc.string(), { minLength: 1 }),
 ], (ids) => {
-  const answered = right(answeredOf(ids.map(ask), ids.toReversed().map(said)));
+  const answered = right(answeredOf(ids.map(ask), ids.toReversed().map(predicted)));
   assert.equal(answered.map(({ record, answer }) => [record.id, answer]), ids.map((id) => [id, id]));
 });
 

@@ -102,7 +102,7 @@ property(captions, "perfect captions score the maximum", [corpus], (texts) => {
   close(values["ROUGE_L"], 1);
 });
 
-captions("perfect captions that share no words have the greatest CIDEr", () => {
+captions("perfect captions that share no words have the largest CIDEr", () => {
   const apart = ["a red cat sits here", "two big dogs run fast", "that old boat sank today"];
   close(right(scoreCaptions(apart.map((text) => item(text, [text])))).values["CIDEr"], 10);
 });

@@ -111,8 +111,8 @@ property(
   choice,
   "every reader finds every letter, and the right one scores 1",
   [texts, fc.nat(), fc.nat()],
-  (choices, right, said) => {
-    const r = record({ choices, answer: right % choices.length }), place = said % choices.length;
+  (choices, right, predicted) => {
+    const r = record({ choices, answer: right % choices.length }), place = predicted % choices.length;
     for (const read of [bareLetter, statedLetter, inferredChoice, choiceText]) {
       assert.equal(read(r, letterOf(place)), O.some(place));
       assert.is(choiceAccuracy(read)(r, letterOf(place)), place === r.answer ? 1 : 0);

@@ -51,7 +51,7 @@ property(
 
 property(
   controls,
-  "shuffled: images are told apart by their content, whatever they are called",
+  "shuffled: images are distinguished by their content, whatever they are called",
   [fc.array(fc.tuple(fc.nat(3), fc.nat(5)), { minLength: 2, maxLength: 12 }), fc.integer()],
   (images, seed) => {
     const records = images.map(([content, name], i): BenchmarkRecord => ({

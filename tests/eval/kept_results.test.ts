@@ -1,7 +1,7 @@
 /** Kept results are what today's rules give: of kept answers the same sums, and of all kinds that they hold the same rules. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { outcomesOf } from "../../pipelines/engine/outcomes.ts";
+import { sampleScoresOf } from "../../pipelines/engine/sample_scores.ts";
 import type { DataConfig } from "../../pipelines/scenes/config.ts";
 import { sampleScenes } from "../../pipelines/scenes/scene.ts";
 import { hashOf, type Json } from "../../pipelines/base/hash.ts";
@@ -32,7 +32,7 @@ test("evaluations that kept their answers have the scores that today's rules giv
     const asked = questionsFor({ scenes, data: config.data, text: config.text.finetune });
     assert.is(answers.length, asked.length, name);
     assert.equal(
-      outcomesOf(asked.map((one, i) => ({ ...one, answer: answers[i] })), config.data),
+      sampleScoresOf(asked.map((one, i) => ({ ...one, answer: answers[i] })), config.data),
       outcomes.seen,
     );
   }
@@ -44,7 +44,7 @@ test("evaluations that kept their answers have the scores that today's rules giv
  */
 const asked = JSON.parse(
   Deno.readTextFileSync(new URL("../golden/asked.json", import.meta.url)),
-) as readonly { readonly data: DataConfig; readonly sorts: Parameters<typeof outcomesOf>[0] }[];
+) as readonly { readonly data: DataConfig; readonly sorts: Parameters<typeof sampleScoresOf>[0] }[];
 
 test("the rules of the kinds that kept results hold give what they gave when these were made", () => {
   const kinds = new Set(
@@ -55,7 +55,10 @@ test("the rules of the kinds that kept results hold give what they gave when the
     ["countAccuracy", "presenceAccuracy", "presenceF1", "referAccuracy", "referIou"],
   );
   const outcomes = asked.map(({ data, sorts }) => {
-    const { presenceF1, presenceAccuracy, countAccuracy, referAccuracy, referIou } = outcomesOf(sorts, data);
+    const { presenceF1, presenceAccuracy, countAccuracy, referAccuracy, referIou } = sampleScoresOf(
+      sorts,
+      data,
+    );
     return { presenceF1, presenceAccuracy, countAccuracy, referAccuracy, referIou };
   });
   assert.ok(Object.values(outcomes[0]!).every((one) => one !== undefined));

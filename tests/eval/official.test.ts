@@ -150,7 +150,8 @@ official("POPE: eval_pope.py, answer by answer and in sum", () => {
 
 official("MME: calculation.py, answer by answer and in sum", () => {
   const { read, items, totals: [totals] } = golden("mme");
-  const word = (said: boolean | undefined): string => said === undefined ? "other" : said ? "yes" : "no";
+  const word = (predicted: boolean | undefined): string =>
+    predicted === undefined ? "other" : predicted ? "yes" : "no";
   for (const [text, want] of read) assert.is(word(mmeAnswer(text)), want, JSON.stringify(text));
   const { values } = right(scoreMme(
     items.map(([part, image, truth, answer]: [string, string, string, string], i: number) => ({

@@ -4,7 +4,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { fullData } from "../../pipelines/scenes/config.ts";
-import { boxFormatOf } from "../../pipelines/scenes/questions/spoken.ts";
+import { boxFormatOf } from "../../pipelines/scenes/questions/box_format.ts";
 import {
   type KeptPrediction,
   parsePredictions,

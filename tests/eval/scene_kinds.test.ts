@@ -127,9 +127,9 @@ test("sizes are those of the objects", () => {
 
 test("wrong answers are wrong, and ways of saying the right one are right", () => {
   const of = sceneBenchmarks(fullData);
-  const credit = (kind: QuestionKind, said: (q: Question) => string): number => {
+  const credit = (kind: QuestionKind, predicted: (q: Question) => string): number => {
     const { question: q } = asked.find((a) => a.question.kind === kind)!;
-    return of[kind].credit(sceneRecord(q, fullData, "s", "q"), said(q));
+    return of[kind].credit(sceneRecord(q, fullData, "s", "q"), predicted(q));
   };
   assert.is(credit("count", () => "I do not know"), 0);
   assert.is(credit("count", (q) => `There are ${q.answer} of them.`), 1);

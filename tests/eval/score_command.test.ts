@@ -35,14 +35,14 @@ const inFolder = async (use: (path: (name: string) => string) => Promise<void>):
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${folder}/records.jsonl`, printLines(records));
-    const said = (answer: (r: BenchmarkRecord) => string) =>
+    const predicted = (answer: (r: BenchmarkRecord) => string) =>
       printLines(records.map((r) => ({ id: r.id, answer: answer(r) })));
-    await Deno.writeTextFile(`${folder}/yes.jsonl`, said(() => "Yes"));
+    await Deno.writeTextFile(`${folder}/yes.jsonl`, predicted(() => "Yes"));
     await Deno.writeTextFile(
       `${folder}/right.jsonl`,
-      said((r) => r.kind === "yes-no" && r.answer ? "yes" : "no"),
+      predicted((r) => r.kind === "yes-no" && r.answer ? "yes" : "no"),
     );
-    await Deno.writeTextFile(`${folder}/short.jsonl`, said(() => "Yes").split("\n").slice(1).join("\n"));
+    await Deno.writeTextFile(`${folder}/short.jsonl`, predicted(() => "Yes").split("\n").slice(1).join("\n"));
     await Deno.mkdir(`${folder}/mme`);
     const lines = (image: string) =>
       `${image}\tIs there a dog?\tYes\tYes\n${image}\tIs there a cat?\tNo\tno\n`;
@@ -99,11 +99,11 @@ command("scores official annotations with official results", () =>
         label,
       }));
       await Deno.writeTextFile(path(`pope/coco_pope_${part}.json`), lines(asked));
-      const said = asked.map(({ question_id, label }) => ({
+      const predicted = asked.map(({ question_id, label }) => ({
         question_id,
         text: part === "random" ? label : "yes",
       }));
-      await Deno.writeTextFile(path(`answers/coco_pope_${part}.jsonl`), lines(said));
+      await Deno.writeTextFile(path(`answers/coco_pope_${part}.jsonl`), lines(predicted));
     }
     const pope = await score([
       ...["--benchmark", "pope", "--source", "pope", "--annotations", path("pope")],

@@ -1,4 +1,4 @@
-/** What the tests of scores share. */
+/** Shared parts of the tests of scores. */
 import * as assert from "uvu/assert";
 
 /** Two numbers within a tolerance. */

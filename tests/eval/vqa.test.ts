@@ -114,7 +114,7 @@ const noise = fc.constantFrom(
   (w: readonly string[]) => w.join(" ").replace("7", "seven").replace("don't", "dont"),
 );
 
-property(vqa, "does not see case, articles, number words and marks beside spaces", [
+property(vqa, "does not see case, articles, number words and marks alongside spaces", [
   phrase,
   noise,
   fc.integer({ min: 1, max: 9 }),

@@ -1,4 +1,4 @@
-/** Writing with a cache, on one device: the same tokens as computing everything again for every token. */
+/** Writing with a cache, on one device: the same tokens as recomputing everything for every token. */
 import {
   arrayTrees,
   bindingsOf,
@@ -35,12 +35,17 @@ import { extend, noBeams, winner } from "../../pipelines/generate/beams.ts";
 import { GenerateError } from "../../pipelines/generate/fault.ts";
 import {
   type Burst,
+  type GenerateRequest,
+  generateTexts,
   type Generator,
   openGenerator,
-  type WriteRequest,
-  writeTexts,
 } from "../../pipelines/generate/generator.ts";
-import { type Marks, nextSource, type Room, type Writer } from "../../pipelines/generate/programs.ts";
+import {
+  type CausalLM,
+  type GenerationLimits,
+  nextSource,
+  type SpecialTokens,
+} from "../../pipelines/generate/programs.ts";
 import { IMAGE_ID } from "../../pipelines/text/image_mark.ts";
 import { arrangementOf, needOf, rowOfTokens } from "../../pipelines/text/rows.ts";
 import { golden } from "../support/fixtures.ts";
@@ -58,11 +63,11 @@ const lively = (specs: Tree<ParameterSpec>, seed: number): Tree<NdArray> =>
     (a, path) => path.includes("norm") ? a : ndarray("f32", a.shape, a.data.map((x) => x * 10)),
   ) as Tree<NdArray>;
 
-interface TextWriter extends Writer {
+interface TextWriter extends CausalLM {
   readonly arrays: Tree<NdArray>;
 }
 
-const textWriter = (decoder: LlamaConfig, seed: number): TextWriter => {
+const textCausalLM = (decoder: LlamaConfig, seed: number): TextWriter => {
   const specs = llamaSpecs(decoder) as Tree<ParameterSpec>, arrays = lively(specs, seed);
   return { decoder, specs, params: lazyArrays(arrays), arrays };
 };
@@ -70,14 +75,14 @@ const textWriter = (decoder: LlamaConfig, seed: number): TextWriter => {
 /** Logits of the next token, computed from the whole text: the way that needs no cache. */
 type NextLogits = (ids: readonly number[]) => ArrayLike<number>;
 
-const fromScratch = (writer: TextWriter): NextLogits => (ids) => {
-  const params = placeholders("params", llamaSpecs(writer.decoder)), t = ids.length;
-  const states = llamaStates(writer.decoder)(params, llamaEmbed(params, input("ids", [1, t], "i32")));
+const fromScratch = (causalLM: TextWriter): NextLogits => (ids) => {
+  const params = placeholders("params", llamaSpecs(causalLM.decoder)), t = ids.length;
+  const states = llamaStates(causalLM.decoder)(params, llamaEmbed(params, input("ids", [1, t], "i32")));
   const [logits] = interpret([llamaLogits(params, states)], {
-    ...bindingsOf("params", writer.arrays),
+    ...bindingsOf("params", causalLM.arrays),
     ids: i32([1, t], ids),
   });
-  return logits!.data.slice((t - 1) * writer.decoder.vocabulary);
+  return logits!.data.slice((t - 1) * causalLM.decoder.vocabulary);
 };
 
 const best = (logits: ArrayLike<number>): number =>
@@ -99,12 +104,13 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
   const run = async <A, E>(effect: Effect.Effect<A, E, Device>): Promise<A> =>
     await Effect.runPromise(Effect.provide(effect, await services));
   const opened = <A, E>(
-    writer: Writer,
-    room: Room,
-    marks: Marks,
+    causalLM: CausalLM,
+    limits: GenerationLimits,
+    specialTokens: SpecialTokens,
     kind: Decoding["kind"],
     use: (generator: Generator) => Effect.Effect<A, E>,
-  ): Promise<A> => run(Effect.scoped(Effect.flatMap(openGenerator(writer, room, marks, kind), use)));
+  ): Promise<A> =>
+    run(Effect.scoped(Effect.flatMap(openGenerator(causalLM, limits, specialTokens, kind), use)));
 
   test("greedy tokens are those of transformers", async () => {
     const file = golden<{ greedy: { tokens: number[][] } }>("llama");
@@ -117,31 +123,31 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
     ) as Tree<NdArray>;
     const whole = Array.from(file.get("io.greedy").data), prompt = Array.from(file.get("io.prompt").data);
     const tokens = whole.length - prompt.length;
-    const room = { rows: 1, prompt: 8, tokens };
+    const limits = { rows: 1, prompt: 8, tokens };
     const ids = await opened(
       { decoder, specs, params: lazyArrays(params) },
-      room,
+      limits,
       { ends: [], pad: 0 },
       "greedy",
-      (g) => writeTexts(g, { prompts: [prompt] }),
+      (g) => generateTexts(g, { prompts: [prompt] }),
     );
     assert.equal([...prompt, ...ids[0]!], whole);
   });
 
   test("rows of different lengths write what each would write alone, and stop at their ends", async () => {
-    const writer = textWriter(tiny, 1), next = fromScratch(writer);
+    const causalLM = textCausalLM(tiny, 1), next = fromScratch(causalLM);
     const prompts = [[1, 2, 3, 4, 5, 6], [9], [30, 7, 30]];
     const free = prompts.map((p) => naive(next, p, 9, []));
     // an end that comes up midway in some rows
     const end = free[0]![4]!, ends = [end, 39];
     const wanted = prompts.map((p) => naive(next, p, 9, ends));
     assert.ok(wanted.some((w) => w.length < 9), "some row ends early");
-    const room = { rows: 4, prompt: 7, tokens: 9 };
-    const got = await opened(writer, room, { ends, pad: 0 }, "greedy", (g) =>
+    const limits = { rows: 4, prompt: 7, tokens: 9 };
+    const got = await opened(causalLM, limits, { ends, pad: 0 }, "greedy", (g) =>
       Effect.gen(function* () {
-        const first = yield* writeTexts(g, { prompts });
-        const again = yield* writeTexts(g, { prompts, stride: 1 });
-        const short = yield* writeTexts(g, { prompts: prompts.slice(0, 1), limit: 2 });
+        const first = yield* generateTexts(g, { prompts });
+        const again = yield* generateTexts(g, { prompts, stride: 1 });
+        const short = yield* generateTexts(g, { prompts: prompts.slice(0, 1), limit: 2 });
         return { first, again, short };
       }));
     assert.equal(got.first, wanted);
@@ -152,20 +158,20 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
   test("a step writes its cache in place: what it copies is a few numbers a row", async () => {
     const { profile } = Context.get(await services, theDevice());
     for (const kind of ["greedy", "sample"] as const) {
-      const room = { rows: 3, prompt: 4, tokens: 8 };
-      const source = nextSource(textWriter(tiny, 1), room, { ends: [1], pad: 0 }, kind);
+      const limits = { rows: 3, prompt: 4, tokens: 8 };
+      const source = nextSource(textCausalLM(tiny, 1), limits, { ends: [1], pad: 0 }, kind);
       const { copies } = compile(source, profile).memory;
-      const caches = 4 * 2 * tiny.layers * room.rows * room.tokens * 8;
+      const caches = 4 * 2 * tiny.layers * limits.rows * limits.tokens * 8;
       const bytes = copies.reduce((n, c) => n + c.bytes, 0);
-      assert.ok(bytes <= caches / 10, `${bytes} bytes copied beside ${caches} of cache`);
+      assert.ok(bytes <= caches / 10, `${bytes} bytes copied alongside ${caches} of cache`);
     }
   });
 
-  test("bursts are told in order, the first token alone", async () => {
-    const room = { rows: 1, prompt: 4, tokens: 8 };
+  test("bursts are emitted in order, the first token alone", async () => {
+    const limits = { rows: 1, prompt: 4, tokens: 8 };
     const bursts = await opened(
-      textWriter(tiny, 2),
-      room,
+      textCausalLM(tiny, 2),
+      limits,
       { ends: [], pad: 0 },
       "greedy",
       (g) => Stream.runCollect(g.stream({ prompts: [[3, 4]], stride: 3 })),
@@ -192,7 +198,7 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
           Float32Array.from({ length: rows * places * 128 }, (_, i) => Math.sin(i * seed + seed)),
         );
       const given = { "features.0": level(1.7), "features.1": level(0.6) };
-      const writer: Writer = {
+      const causalLM: CausalLM = {
         decoder: tiny,
         specs,
         params: lazyArrays(params),
@@ -205,7 +211,7 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
         const next: NextLogits = (ids) => {
           const held = placeholders("params", specs) as Tree<Tensor>, text = needOf({ ids }).length;
           const all = [...ids, 0],
-            row = rowOfTokens("", [{ ids: all, learnt: all.map(() => 0) }], 0, {
+            row = rowOfTokens("", [{ ids: all, learned: all.map(() => 0) }], 0, {
               length: text + 1,
               images: places,
             });
@@ -230,44 +236,52 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
         return naive(next, prompt, 5, []);
       });
       const got = await opened(
-        writer,
+        causalLM,
         { rows, prompt: 4, images: places, tokens: 5 },
         { ends: [], pad: 0 },
         "greedy",
-        (g) => writeTexts(g, { prompts, given }),
+        (g) => generateTexts(g, { prompts, given }),
       );
       assert.equal(got, wanted);
     });
   }
 
   test("sampling depends on the key alone, and top-k of one is greedy", async () => {
-    const writer = textWriter(tiny, 6), prompts = [[1, 2, 3]], room = { rows: 1, prompt: 3, tokens: 12 };
-    const with_ = (seed: number, more: Partial<Decoding> = {}): WriteRequest => ({
+    const causalLM = textCausalLM(tiny, 6),
+      prompts = [[1, 2, 3]],
+      limits = { rows: 1, prompt: 3, tokens: 12 };
+    const with_ = (seed: number, more: Partial<Decoding> = {}): GenerateRequest => ({
       prompts,
       decoding: { kind: "sample", temperature: 1.5, seed, ...more } as Decoding,
     });
-    const got = await opened(writer, room, { ends: [], pad: 0 }, "sample", (g) =>
-      Effect.gen(function* () {
-        return {
-          one: yield* writeTexts(g, with_(1)),
-          same: yield* writeTexts(g, { ...with_(1), stride: 1 }),
-          other: yield* writeTexts(g, with_(2)),
-          top: yield* writeTexts(g, with_(3, { topK: 1 } as Partial<Decoding>)),
-          cold: yield* writeTexts(g, with_(3, { temperature: 1e-3 } as Partial<Decoding>)),
-          narrow: yield* writeTexts(g, with_(3, { topP: 1e-6 } as Partial<Decoding>)),
-        };
-      }));
+    const got = await opened(
+      causalLM,
+      limits,
+      { ends: [], pad: 0 },
+      "sample",
+      (g) =>
+        Effect.gen(function* () {
+          return {
+            one: yield* generateTexts(g, with_(1)),
+            same: yield* generateTexts(g, { ...with_(1), stride: 1 }),
+            other: yield* generateTexts(g, with_(2)),
+            top: yield* generateTexts(g, with_(3, { topK: 1 } as Partial<Decoding>)),
+            cold: yield* generateTexts(g, with_(3, { temperature: 1e-3 } as Partial<Decoding>)),
+            narrow: yield* generateTexts(g, with_(3, { topP: 1e-6 } as Partial<Decoding>)),
+          };
+        }),
+    );
     assert.equal(got.one, got.same);
     assert.not.equal(got.one, got.other);
-    const greedy = [naive(fromScratch(writer), prompts[0]!, 12, [])];
+    const greedy = [naive(fromScratch(causalLM), prompts[0]!, 12, [])];
     assert.equal(got.top, greedy);
     assert.equal(got.cold, greedy);
     assert.equal(got.narrow, greedy);
     assert.equal(got.one[0]!.slice(0, 6), DRAWN);
   });
 
-  test("beams on the device find what the rules find with every text computed anew", async () => {
-    const writer = textWriter(tiny, 7), next = fromScratch(writer), prompts = [[1, 2, 3], [4]];
+  test("beams on the device find what the rules find with every text recomputed", async () => {
+    const causalLM = textCausalLM(tiny, 7), next = fromScratch(causalLM), prompts = [[1, 2, 3], [4]];
     const ends = [11, 12], limit = 5;
     const found = (prompt: readonly number[], beams: number): readonly number[] => {
       let search = noBeams;
@@ -284,7 +298,7 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
     for (const beams of [1, 3]) {
       const got = await run(Effect.scoped(Effect.gen(function* () {
         const search = yield* openSearch(
-          writer,
+          causalLM,
           { rows: 2, prompt: 4, tokens: limit },
           { ends, pad: 0 },
           beams,
@@ -297,14 +311,14 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
   });
 
   test("what cannot be written is refused with the reason", async () => {
-    const room = { rows: 2, prompt: 4, tokens: 3 };
-    const refused = (request: WriteRequest): Promise<GenerateError> =>
+    const limits = { rows: 2, prompt: 4, tokens: 3 };
+    const refused = (request: GenerateRequest): Promise<GenerateError> =>
       opened(
-        textWriter(tiny, 2),
-        room,
+        textCausalLM(tiny, 2),
+        limits,
         { ends: [], pad: 0 },
         "greedy",
-        (g) => Effect.flip(writeTexts(g, request)),
+        (g) => Effect.flip(generateTexts(g, request)),
       ).then((e) => {
         assert.instance(e, GenerateError);
         return e as GenerateError;
@@ -324,13 +338,14 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
     const drawn: Decoding = { kind: "sample", temperature: 1, seed: 1 };
     assert.match((await refused({ prompts: [[1]], decoding: drawn })).message, /open the writer for it/);
     const overtaken = await opened(
-      textWriter(tiny, 2),
-      room,
+      textCausalLM(tiny, 2),
+      limits,
       { ends: [], pad: 0 },
       "greedy",
       (g) =>
         Effect.exit(
-          Stream.runForEach(g.stream({ prompts: [[1]], stride: 1 }), () => writeTexts(g, { prompts: [[2]] })),
+          Stream.runForEach(g.stream({ prompts: [[1]], stride: 1 }), () =>
+            generateTexts(g, { prompts: [[2]] })),
         ),
     );
     assert.ok(Exit.isFailure(overtaken));

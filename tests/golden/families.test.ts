@@ -1,7 +1,7 @@
 /** Families of decoders and vision encoders, opened from folders in the layout of Hugging Face, against transformers. */
 import {
   bindingsOf,
-  clipColours,
+  clipStatistics,
   input,
   llamaEmbed,
   llamaLogits,
@@ -71,14 +71,14 @@ const imageOf = (name: string, side: number, mean: readonly number[], std: reado
     const colour = i % c, x = Math.floor(i / c) % side, y = Math.floor(i / c / side) % side;
     const image = Math.floor(i / (c * side * side));
     const raw = data[((image * c + colour) * h + y) * w + x]! * std[colour]! + mean[colour]!;
-    out.push((raw - clipColours.mean[colour]!) / clipColours.std[colour]!);
+    out.push((raw - clipStatistics.mean[colour]!) / clipStatistics.std[colour]!);
   }
   return { dtype: "f32", shape: [b, side, side, c], data: Float32Array.from(out) };
 };
 
 const sameStates = async (name: string, folder: string, evaluate: Evaluate): Promise<void> => {
   const { config, params } = await run(loadVisionTower(folder));
-  const { mean, std } = config.normalisation ?? clipColours;
+  const { mean, std } = config.normalisation ?? clipStatistics;
   const image = imageOf(name, config.resolution, mean, std);
   const w = placeholders("w", vitSpecs(config));
   const pixels = input("image", image.shape);

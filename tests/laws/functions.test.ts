@@ -111,7 +111,7 @@ test("equal functions are one, whatever they were traced from", () => {
   assert.is(new Set(calls.map((t) => t.attributes.body)).size, 1);
 });
 
-test("a function of several results is computed again as one", () => {
+test("a function of several results is recomputed as one", () => {
   const f = (a: Tensor): readonly [Tensor, Tensor] => [cs.sin(cs.mul(a, w)), cs.exp(cs.mul(a, w))];
   const loss = (mark: typeof cs.remat) => (a: Tensor): Tensor => {
     const [p, q] = mark(f)(a);
@@ -217,7 +217,7 @@ test("a loop of which only what reads nothing is needed", () => {
   same("still", [ys.still], [cs.broadcastTo([3, 2])(cs.add(cs.iota([2]), 1))]);
 });
 
-test("the gradient of a scan for f16 that is the same in every turn adds up in f32", () => {
+test("the gradient of a scan for f16 that is the same in every iteration adds up in f32", () => {
   const length = 3000, h = cs.input("h", [4], "f16");
   const f = (p: Tensor): Tensor => {
     const half = cs.cast("f16")(p);
@@ -393,7 +393,7 @@ test("dropout under vmap: a key for all is one mask for all, keys of their own a
   ]);
 });
 
-test("dropout in turns: a key folded with the turn draws anew, forward and back", () => {
+test("dropout in turns: a key folded with the iteration draws again, forward and back", () => {
   const of = (scan: boolean) => (y: Tensor): Tensor => {
     const turn = (c: Tensor, i: Tensor) => cs.add(cs.dropout(cs.foldIn(key)(i), 0.5)(c), 1);
     return cs.sum()(

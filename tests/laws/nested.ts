@@ -1,6 +1,6 @@
 /**
  * Random nestings of transforms. Each program is written once, over marks: with those of the library, and with what
- * they mean without them (a region is its function, a loop its turns one after the other, a map a call for each
+ * they mean without them (a region is its function, a loop its iterations one after the other, a map a call for each
  * example, a hand-written derivative the function's own).
  */
 import * as cs from "@chain-of-sight/core";

@@ -5,7 +5,7 @@ import { stream } from "../support/random.ts";
 
 /** A random program and values of its inputs. */
 export interface RandomProgram {
-  /** What it computes. */
+  /** Its computation. */
   readonly roots: readonly cs.Tensor[];
   /** Values of its inputs. */
   readonly bindings: cs.Bindings;
@@ -117,7 +117,7 @@ export const randomProgram = (seed: number): RandomProgram => {
   return { roots: [...roots, cs.sum()(cs.mul(roots[0]!, roots[0]!))], bindings };
 };
 
-/** A loop whose turns are a random program: values of its inputs, and its results and their gradient by `scan`. */
+/** A loop whose iterations are a random program: values of its inputs, and its results and their gradient by `scan`. */
 export const randomLoop = (
   seed: number,
 ): { readonly rootsBy: (scan: Scan) => readonly cs.Tensor[]; readonly bindings: cs.Bindings } => {

@@ -1,4 +1,4 @@
-/** Loops against the same turns one after the other: values, every transform, and what is left of them when tidied. */
+/** Loops against the same iterations one after the other: values, every transform, and what is left of them when tidied. */
 import * as cs from "@chain-of-sight/core";
 import type { Bindings, Tensor, Tree } from "@chain-of-sight/core";
 import { test } from "uvu";
@@ -93,7 +93,7 @@ const h = cs.input("h", [2, 3]), w = cs.input("w", [4, 3, 3]);
 const layer = (c: Tensor, x: Tensor): readonly [Tensor] => [cs.tanh(cs.matmul(x)(c))];
 const loopsIn = (roots: readonly Tensor[]): Tensor[] => cs.topological(roots).filter((t) => cs.is("scan", t));
 
-test("a body is described once, however many turns there are, and equal bodies are one", () => {
+test("a body is described once, however many iterations there are, and equal bodies are one", () => {
   const nodes = (turns: number): number => {
     const [last] = cs.scan(layer, { carry: h, xs: cs.input("w", [turns, 3, 3]) });
     const loss = (p: Tensor): Tensor => cs.sum()(cs.scan(layer, { carry: h, xs: p })[0]);
@@ -160,7 +160,7 @@ test("regions in a body are chosen by name like others", () => {
   assert.is(stacked("others"), 3);
 });
 
-test("a function with a loop in it can be computed again as a whole", () => {
+test("a function with a loop in it can be recomputed as a whole", () => {
   const inner = (p: { readonly h: Tensor; readonly w: Tensor }): Tensor =>
     cs.tanh(cs.scan((c: Tensor, x: Tensor) => [cs.tanh(cs.matmul(x)(c)), c], { carry: p.h, xs: p.w })[0]);
   const loss = (f: typeof inner) => (p: { readonly h: Tensor; readonly w: Tensor }): Tensor =>
@@ -185,10 +185,10 @@ test("a body may close over a named region, and over views of it", () => {
   const [list, loop] = [unrolled, cs.scan].map((scan) => leaves(cs.grad(loss(scan))({ s, w })));
   same("gradient", list!, loop!, at);
   const again = (scan: Scan) => cs.grad(cs.rematWhere(cs.under("outside"))(loss(scan)))({ s, w });
-  same("computed again", list!, leaves(again(cs.scan)), at);
+  same("recomputed", list!, leaves(again(cs.scan)), at);
 });
 
-test("a loop without turns gives its carry and empty stacks", () => {
+test("a loop without iterations gives its carry and empty stacks", () => {
   const [last, ys] = cs.scan((c: Tensor, x: Tensor) => [cs.mul(c, x), { y: cs.add(c, x) }], {
     carry: cs.input("c", [3]),
     xs: cs.input("x", [0, 3]),
@@ -197,7 +197,7 @@ test("a loop without turns gives its carry and empty stacks", () => {
   assert.equal(ys.y.shape, [0, 3]);
 });
 
-test("the cost of a loop counts every turn, and its listing shows the body", () => {
+test("the cost of a loop counts every iteration, and its listing shows the body", () => {
   const [last] = cs.scan(layer, { carry: h, xs: w });
   const [turns] = unrolled(layer, { carry: h, xs: w });
   assert.is(cs.costOf([last]).flops, cs.costOf([turns]).flops);

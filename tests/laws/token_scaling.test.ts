@@ -57,19 +57,25 @@ const localGrowths: fc.Arbitrary<Growth> = fc.record({
 });
 const growths: fc.Arbitrary<Growth> = fc.record({ resolution: factor, global: factor, local: factor });
 
-property(test, "counts grow by the square of the factors, and the global scale stays beside its grown copy", [
-  layouts(),
-  growths,
-], (from, growth) => {
-  const before = tokensPerScale(from),
-    { layout: to } = grow(growth)(from),
-    sorted = (n: readonly number[]) => n.toSorted((a, b) => a - b);
-  const copies = growth.global === 1 ? [] : [before[0]! * growth.global ** 2];
-  const expected = [before[0]!, ...copies, ...before.slice(1).map((n) => n * growth.local ** 2)];
-  assert.equal(sorted(tokensPerScale(to)), sorted(expected));
-  const windows = to.scales.map((s) => s.window);
-  assert.equal(windows, sorted(windows).toReversed(), "coarse to fine");
-}, RUNS);
+property(
+  test,
+  "counts grow by the square of the factors, and the global scale stays alongside its grown copy",
+  [
+    layouts(),
+    growths,
+  ],
+  (from, growth) => {
+    const before = tokensPerScale(from),
+      { layout: to } = grow(growth)(from),
+      sorted = (n: readonly number[]) => n.toSorted((a, b) => a - b);
+    const copies = growth.global === 1 ? [] : [before[0]! * growth.global ** 2];
+    const expected = [before[0]!, ...copies, ...before.slice(1).map((n) => n * growth.local ** 2)];
+    assert.equal(sorted(tokensPerScale(to)), sorted(expected));
+    const windows = to.scales.map((s) => s.window);
+    assert.equal(windows, sorted(windows).toReversed(), "coarse to fine");
+  },
+  RUNS,
+);
 
 property(
   test,

@@ -21,8 +21,8 @@ const refused: Readonly<Record<string, string>> = {
   YieldExpression: "a generator",
 };
 
-/** Most lines of a cell. */
-export const MOST_LINES = 24;
+/** Maximum number of lines of a cell. */
+export const MAX_LINES = 24;
 
 /** Most arrows within each other. */
 const MOST_ARROWS = 2;
@@ -52,7 +52,7 @@ export const logicIn = (source: string): readonly string[] => {
   };
   const lines = source.trim().split("\n").length;
   return [
-    ...(lines > MOST_LINES ? [`${lines} lines; at most ${MOST_LINES}`] : []),
+    ...(lines > MAX_LINES ? [`${lines} lines; at most ${MAX_LINES}`] : []),
     ...script.body.flatMap((node) =>
       !statements.includes(node.type)
         ? [`${at(node)}: a statement of the kind ${node.type}`]

@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { checkNotebooks } from "../../tools/notebooks/check.ts";
 import { expectationsOf } from "../../tools/notebooks/execute.ts";
 import { notebookText, readNotebook, stripped, wholeText } from "../../tools/notebooks/notebook.ts";
-import { logicIn, MOST_LINES } from "./cell_rules.ts";
+import { logicIn, MAX_LINES } from "./cell_rules.ts";
 import { folder, notebookOf } from "./notebook_kernel.ts";
 
 const test = suite("cells");
@@ -87,7 +87,7 @@ test("the rule finds planted logic, and lets calls and arrows of one expression 
       "try { a(); } catch { b(); }",
       "Effect.gen(function* () { yield* a; });",
       "a(), b();",
-      "1;\n".repeat(MOST_LINES + 1),
+      "1;\n".repeat(MAX_LINES + 1),
     ]
   ) assert.is(logicIn(planted).length > 0, true, planted);
   for (
@@ -101,7 +101,7 @@ test("the rule finds planted logic, and lets calls and arrows of one expression 
   ) assert.equal(logicIn(fine), [], fine);
 });
 
-test("type-check, and an error is told with its notebook, cell and line", async () => {
+test("type-check, and an error is informed with its notebook, cell and line", async () => {
   await Effect.runPromise(checkNotebooks(notebooks));
   const wrong = {
     path: `${folder}/wrong.ipynb`,

@@ -9,7 +9,7 @@ import { display } from "../../pipelines/figures/plot.ts";
 import { costChart } from "../../pipelines/figures/cost_chart.ts";
 import { paddedDomain } from "../../pipelines/figures/domain.ts";
 import { differencesChart, scoresChart, tokensChart } from "../../pipelines/report/study_charts.ts";
-import { shownTable, withRuns } from "../../pipelines/notebooks/shown.ts";
+import { shownTable, withRuns } from "../../pipelines/notebooks/display.ts";
 import { paperTable } from "../../pipelines/notebooks/tables.ts";
 import { property } from "../support/property.ts";
 

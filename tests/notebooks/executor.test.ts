@@ -1,4 +1,4 @@
-/** The executor: no output is lost, and whatever goes wrong is told with its cell. */
+/** The executor: no output is lost, and whatever goes wrong is informed with its cell. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ran, type Source, textsOf } from "./notebook_kernel.ts";
@@ -72,7 +72,7 @@ test("text is no table and an empty drawing no figure", async () => {
   }
 });
 
-test("a cell that throws is told with its line and message", async () => {
+test("a cell that throws is informed with its line and message", async () => {
   const result = await ran([
     'import { core } from "@chain-of-sight/chain-of-sight";',
     "type Side = number;\n\nconst side: Side = 225;\nconst before = 1;\ncore.layoutOf(side, 14, [16], [16]);\nbefore",
@@ -106,7 +106,7 @@ test("a cell that is no TypeScript, a rejection and a timer that throws fail the
   }
 });
 
-test("a kernel that ends is told with the cell that ended it, and keeps the outputs before", async () => {
+test("a kernel that ends is informed with the cell that ended it, and keeps the outputs before", async () => {
   const result = await ran(["1", "Deno.exit(3)", "2"]);
   assert.is(result.faults.length, 1);
   assert.is(result.faults[0]!.cell, 2);
@@ -116,7 +116,7 @@ test("a kernel that ends is told with the cell that ended it, and keeps the outp
   assert.match(killed.faults[0]!.got, /its end with SIGKILL/);
 });
 
-test("a kernel that stands still is dead once its heart does not beat; a busy one is not", async () => {
+test("a kernel that stalls is dead once its heart does not beat; a busy one is not", async () => {
   const stopped = await ran(["1", 'Deno.kill(Deno.pid, "SIGSTOP")'], { patience: 1500 });
   assert.is(stopped.faults[0]!.cell, 2);
   assert.match(stopped.faults[0]!.got, /no answer to its heartbeat for 1\.5 s/);

@@ -36,7 +36,7 @@ const full = {
       : denoDisk.create(path),
 };
 
-disks("a full disk is told, harms nothing, and the same goes on once there is room", async () => {
+disks("a full disk is informed, harms nothing, and the same goes on once there is room", async () => {
   await Effect.runPromise(
     Effect.gen(function* () {
       const { profile } = yield* theDevice();
@@ -117,7 +117,7 @@ disks(
   },
 );
 
-disks("interrupted, nothing stands as running; the same goes on to the same numbers", async () => {
+disks("interrupted, nothing is as running; the same goes on to the same numbers", async () => {
   const out = `${root}/stopped`, store = `${root}/stopped-store`;
   const long = ablation("main", "smoke", {
     ...asked,
@@ -162,53 +162,59 @@ disks("interrupted, nothing stands as running; the same goes on to the same numb
 });
 
 disks("which errors pass on another worker, and which concern every job", () => {
-  const told = (error: unknown): readonly boolean[] => {
+  const reported = (error: unknown): readonly boolean[] => {
     const { again, everywhere } = wireFault(error, "make");
     return [again, everywhere];
   };
-  assert.equal(told(new DeviceError({ fault: "lost", got: "gone", hint: "again" })), [true, false]);
-  assert.equal(told(new DeviceError({ fault: "rejected kernel", got: "no", hint: "no" })), [false, false]);
+  assert.equal(reported(new DeviceError({ fault: "lost", got: "gone", hint: "again" })), [true, false]);
+  assert.equal(reported(new DeviceError({ fault: "rejected kernel", got: "no", hint: "no" })), [
+    false,
+    false,
+  ]);
   const disk = (code: string) => diskError("write", "a", Object.assign(new Error("no"), { code }));
-  assert.equal(told(disk("ENOSPC")), [false, true]);
-  assert.equal(told(disk("EACCES")), [false, false]);
+  assert.equal(reported(disk("ENOSPC")), [false, true]);
+  assert.equal(reported(disk("EACCES")), [false, false]);
   const unknown = wireFault("words", "make");
   assert.equal([unknown.tag, unknown.got, unknown.again], ["crash", "words", false]);
 });
 
-disks("a job that fails is told at the end, with what it kept from running; the rest is there", async () => {
-  const config = ablation("token-scaling", "smoke", {
-    seeds: [1],
-    settings: ["pretrain.learningRate=1e30", "pretrain.maxNorm=1e30"],
-  });
-  const out = `${root}/failing`;
-  const exit = await Effect.runPromiseExit(
-    ablateHere({
-      config,
-      command: "again",
-      out,
-      store: `${root}/failing-store`,
-      version: "test",
-      sink: quiet,
-    })
-      .pipe(Effect.provide(deviceNamed("cpu"))),
-  );
-  assert.ok(Exit.isFailure(exit));
-  const error = exit.cause.reasons.flatMap((r) => r._tag === "Fail" ? [r.error] : [])[0];
-  assert.instance(error, AblationError);
-  assert.match(
-    String((error as AblationError).got),
-    /1 failed job, first train pretrain: got loss NaN|gradNorm/,
-  );
-  const { failures, arms } = await Effect.runPromise(summarise(out));
-  assert.equal(arms, []);
-  assert.match(failures[0]!.label, /^pretrain cos-20/);
-  assert.match(failures[1]!.reason, /^needs pretrain/);
-  const folder = [...Deno.readDirSync(`${root}/failing-store`)].find(({ name }) =>
-    name.startsWith("pretrain")
-  )!;
-  const place = `${root}/failing-store/${folder.name}`;
-  assert.ok(Deno.statSync(`${place}/checkpoints/pretrain.not-finite.safetensors`).size > 1000);
-  assert.is(await Effect.runPromise(readResult(place)), undefined);
-});
+disks(
+  "a job that fails is informed at the end, with what it kept from running; the rest is there",
+  async () => {
+    const config = ablation("token-scaling", "smoke", {
+      seeds: [1],
+      settings: ["pretrain.learningRate=1e30", "pretrain.maxNorm=1e30"],
+    });
+    const out = `${root}/failing`;
+    const exit = await Effect.runPromiseExit(
+      ablateHere({
+        config,
+        command: "again",
+        out,
+        store: `${root}/failing-store`,
+        version: "test",
+        sink: quiet,
+      })
+        .pipe(Effect.provide(deviceNamed("cpu"))),
+    );
+    assert.ok(Exit.isFailure(exit));
+    const error = exit.cause.reasons.flatMap((r) => r._tag === "Fail" ? [r.error] : [])[0];
+    assert.instance(error, AblationError);
+    assert.match(
+      String((error as AblationError).got),
+      /1 failed job, first train pretrain: got loss NaN|gradNorm/,
+    );
+    const { failures, arms } = await Effect.runPromise(summarise(out));
+    assert.equal(arms, []);
+    assert.match(failures[0]!.label, /^pretrain cos-20/);
+    assert.match(failures[1]!.reason, /^needs pretrain/);
+    const folder = [...Deno.readDirSync(`${root}/failing-store`)].find(({ name }) =>
+      name.startsWith("pretrain")
+    )!;
+    const place = `${root}/failing-store/${folder.name}`;
+    assert.ok(Deno.statSync(`${place}/checkpoints/pretrain.not-finite.safetensors`).size > 1000);
+    assert.is(await Effect.runPromise(readResult(place)), undefined);
+  },
+);
 
 disks.run();

@@ -4,10 +4,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
   controlScores,
-  type Outcome,
-  outcomesOf,
-  scoresOfOutcomes,
-} from "../../pipelines/engine/outcomes.ts";
+  type SampleScore,
+  sampleScoresOf,
+  scoresOfSamples,
+} from "../../pipelines/engine/sample_scores.ts";
 import { type SceneRows, trainsOf } from "../../pipelines/engine/experiment.ts";
 import { presets } from "../../pipelines/ablations/presets.ts";
 import { differenceWithInterval, drawsOf, meanWithInterval } from "../../pipelines/ablations/statistics.ts";
@@ -20,7 +20,7 @@ import { property } from "../support/property.ts";
 
 const statistics = suite("statistics");
 
-const mean = (rows: readonly (readonly [number, number])[]): Outcome => ({ form: "mean", sums: rows });
+const mean = (rows: readonly (readonly [number, number])[]): SampleScore => ({ form: "mean", sums: rows });
 
 const rows = fc.array(fc.tuple(fc.integer({ min: 0, max: 5 }), fc.constant(5)), {
   minLength: 4,
@@ -41,7 +41,7 @@ property(statistics, "intervals hold the mean, and are a point where nothing var
 
 statistics("differences are paired: what all scenes share does not widen them", () => {
   const hard = [0, 5, 1, 4, 0, 5, 2, 3], seeds = [0, 1, 2];
-  const arm = (more: number): readonly Outcome[] =>
+  const arm = (more: number): readonly SampleScore[] =>
     seeds.map((s) => mean(hard.map((h) => [h + more + (s === 1 ? 1 : 0), 10])));
   const draws = drawsOf(3, hard.length, 500, 1);
   const alone = meanWithInterval(arm(1), draws), apart = differenceWithInterval(arm(1), arm(0), draws);
@@ -50,7 +50,7 @@ statistics("differences are paired: what all scenes share does not widen them", 
 });
 
 statistics("both seeds and scenes are drawn", () => {
-  const scene = (x: number): readonly Outcome[] => [0, 1].map(() => mean([[x, 1], [1 - x, 1]]));
+  const scene = (x: number): readonly SampleScore[] => [0, 1].map(() => mean([[x, 1], [1 - x, 1]]));
   const seed = [mean([[1, 1], [1, 1]]), mean([[0, 1], [0, 1]])], draws = drawsOf(2, 2, 500, 1);
   assert.equal(meanWithInterval(scene(1), draws), { value: 0.5, low: 0, high: 1 });
   assert.equal(meanWithInterval(seed, draws), { value: 0.5, low: 0, high: 1 });
@@ -65,7 +65,7 @@ statistics("sums of answers give the scores of answers", () => {
       answer: (i * 7 + j) % 3 === 0 ? "yes" : question.answer,
     }))
   );
-  const mine = scoresOfOutcomes(outcomesOf(answered, defaultData));
+  const mine = scoresOfSamples(sampleScoresOf(answered, defaultData));
   const theirs = scoresOf(answered, { grid: defaultData.grid, resamples: 10, seed: 1 });
   const near = (a: number | undefined, b: number): void => assert.ok(Math.abs(a! - b) < 1e-12, `${a} ${b}`);
   near(mine.presenceF1, theirs.presenceF1.value);
@@ -92,10 +92,10 @@ statistics("every metric of a model has its controls, and they are the controls'
     seed: 1,
     samples: 1,
   });
-  const seen = outcomesOf(truth, data);
+  const seen = sampleScoresOf(truth, data);
   assert.ok("readingAnls" in seen && "attributeAccuracy" in seen);
   for (const [name, of] of [["blind", blind], ["shuffled", shuffled]] as const) {
-    const expected = scoresOfOutcomes(outcomesOf(of, data)), found = controlScores(seen, evaluation, name);
+    const expected = scoresOfSamples(sampleScoresOf(of, data)), found = controlScores(seen, evaluation, name);
     assert.equal(Object.keys(found), Object.keys(seen));
     for (const metric of Object.keys(seen)) {
       assert.ok(Math.abs(found[metric]! - expected[metric]!) < 1e-12, metric);

@@ -32,7 +32,7 @@ import {
   jobsOf,
   neededFor,
 } from "../../pipelines/engine/jobs.ts";
-import { heard, liveLine, startLive } from "../../pipelines/engine/live.ts";
+import { liveLine, onJobEvent, startLive } from "../../pipelines/engine/live.ts";
 import { type JobEvent, runJobs, type ScheduleOptions } from "../../pipelines/engine/scheduler.ts";
 import {
   type AblationSummary,
@@ -289,7 +289,7 @@ const lost = (job: Job, more: Partial<{ again: boolean; everywhere: boolean }> =
     ...more,
   });
 
-interface Told {
+interface Scheduled {
   readonly events: readonly JobEvent[];
   readonly stopped: JobError | undefined;
   readonly most: number;
@@ -299,14 +299,14 @@ const scheduled = (
   jobs: readonly Job[],
   make: (job: Job, attempt: number) => Effect.Effect<void, JobError>,
   options: Partial<ScheduleOptions<never, never>> = {},
-): Promise<Told> => {
+): Promise<Scheduled> => {
   const events: JobEvent[] = [], attempts = new Map<string, number>();
   let now = 0, most = 0;
   return Effect.runPromise(Effect.scoped(Effect.gen(function* () {
     const stopped = yield* runJobs<never, never>(jobs, {
-      lanes: 3,
+      slots: 3,
       retries: 2,
-      patience: 0.001,
+      backoffSeconds: 0.001,
       isDone: () => false,
       make: (_, job) =>
         Effect.acquireUseRelease(
@@ -325,28 +325,31 @@ const scheduled = (
 };
 
 const jobs = graphOf(ablation("main", "smoke"));
-const names = (told: Told, kind: JobEvent["kind"]): readonly string[] =>
-  told.events.filter((e) => e.kind === kind).map(({ job }) => artefactName(job));
+const names = (outcome: Scheduled, kind: JobEvent["kind"]): readonly string[] =>
+  outcome.events.filter((e) => e.kind === kind).map(({ job }) => artefactName(job));
 
 schedules("all jobs are done, each after its needs, so many at a time", async () => {
   const done = new Set<string>();
-  const told = await scheduled(jobs, (job) =>
+  const outcome = await scheduled(jobs, (job) =>
     Effect.sync(() => {
       for (const { key } of job.needs) assert.ok(done.has(key));
       done.add(job.key);
     }));
   assert.is(done.size, jobs.length);
-  assert.is(told.most, 3);
-  assert.is(names(told, "done").length, jobs.length);
+  assert.is(outcome.most, 3);
+  assert.is(names(outcome, "done").length, jobs.length);
 });
 
-schedules("what stands is not done again; with one lane jobs go in the order of the list", async () => {
-  const stands = new Set(
+schedules("finished jobs are not repeated; with one slot jobs go in the order of the list", async () => {
+  const finished = new Set(
     jobs.filter(({ kind }) => kind === "scenes" || kind === "features").map((j) => j.key),
   );
-  const told = await scheduled(jobs, () => Effect.void, { lanes: 1, isDone: ({ key }) => stands.has(key) });
-  assert.equal(names(told, "found").length, stands.size);
-  assert.equal(names(told, "done"), jobs.filter(({ key }) => !stands.has(key)).map(artefactName));
+  const outcome = await scheduled(jobs, () => Effect.void, {
+    slots: 1,
+    isDone: ({ key }) => finished.has(key),
+  });
+  assert.equal(names(outcome, "found").length, finished.size);
+  assert.equal(names(outcome, "done"), jobs.filter(({ key }) => !finished.has(key)).map(artefactName));
 });
 
 schedules("a job is tried again where that helps, and fails for good where it does not", async () => {
@@ -368,27 +371,27 @@ schedules("a job is tried again where that helps, and fails for good where it do
   assert.equal(names(always, "skipped"), needing.map(artefactName), "only what needs it is left out");
   assert.is(names(always, "done").length, jobs.length - 1 - needing.length);
   const thrown = await scheduled(jobs, (job) => job === first ? Effect.die(new Error("a bug")) : Effect.void);
-  const told = thrown.events.flatMap((event) => event.kind === "failed" ? [event.error.got] : []);
-  assert.equal(told, ["a bug"]);
+  const outcome = thrown.events.flatMap((event) => event.kind === "failed" ? [event.error.got] : []);
+  assert.equal(outcome, ["a bug"]);
   assert.equal(names(thrown, "failed"), [artefactName(first)]);
 });
 
 schedules("what concerns every job stops all", async () => {
-  const told = await scheduled(
+  const outcome = await scheduled(
     jobs,
     (job) => job.kind === "features" ? Effect.fail(lost(job, { everywhere: true })) : Effect.void,
-    { lanes: 1 },
+    { slots: 1 },
   );
-  assert.instance(told.stopped, JobError);
-  assert.is(names(told, "started").length, 2, "scenes, then features, then nothing");
+  assert.instance(outcome.stopped, JobError);
+  assert.is(names(outcome, "started").length, 2, "scenes, then features, then nothing");
 });
 
 schedules("an interruption interrupts what runs", async () => {
   let interrupted = 0;
   const fiber = Effect.runFork(Effect.scoped(runJobs<never, never>(jobs, {
-    lanes: 2,
+    slots: 2,
     retries: 0,
-    patience: 1,
+    backoffSeconds: 1,
     isDone: () => false,
     make: () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => void interrupted++)),
     onEvent: () => Effect.void,
@@ -412,8 +415,8 @@ shows("the live line has what is done, what runs and how far, within its width",
   };
   await Effect.runPromise(Effect.scoped(Effect.gen(function* () {
     const live = yield* startLive("main-smoke", store, jobs, sink);
-    yield* heard(live, { kind: "found", job: first });
-    yield* heard(live, { kind: "started", job: others[0]!, lane: 0, attempt: 1 });
+    yield* onJobEvent(live, { kind: "found", job: first });
+    yield* onJobEvent(live, { kind: "started", job: others[0]!, slot: 0, attempt: 1 });
     now = 30;
     const line = liveLine(live, 200);
     assert.match(
@@ -421,11 +424,11 @@ shows("the live line has what is done, what runs and how far, within its width",
       /^main-smoke [█▏▎▍▌▋▊▉░]{16} \d+ % · 1\/28 · pretrain resampler-84-84, seed 2 0\/6 · 30 s/,
     );
     assert.is([...liveLine(live, 40)].length, 40);
-    yield* heard(live, { kind: "waiting", job: others[0]!, holder: "process 7" });
-    yield* heard(live, { kind: "waiting", job: others[0]!, holder: "process 7" });
+    yield* onJobEvent(live, { kind: "waiting", job: others[0]!, holder: "process 7" });
+    yield* onJobEvent(live, { kind: "waiting", job: others[0]!, holder: "process 7" });
     assert.match(liveLine(live, 300), /another process makes it/);
-    yield* heard(live, { kind: "done", job: others[0]! });
-    yield* heard(live, { kind: "failed", job: others[1]!, error: lost(others[1]!) });
+    yield* onJobEvent(live, { kind: "done", job: others[0]! });
+    yield* onJobEvent(live, { kind: "failed", job: others[1]!, error: lost(others[1]!) });
   })));
   assert.is(said.filter((line) => line.includes("waits for process 7")).length, 1, "said once");
   assert.ok(said.some((line) => line.startsWith("2/28 pretrain resampler-84-84, seed 2 · 30 s")));

@@ -10,8 +10,8 @@ import { keptPredictions } from "../../pipelines/ablations/predictions.ts";
 import { benchmarkFor, rescored } from "../../pipelines/eval/rescore.ts";
 import { packPredictions, readPredictions } from "../../pipelines/stages/predictions.ts";
 import { added, type Ask, ask } from "../../pipelines/ask/ask.ts";
-import { looksAt, looksOf, windowsOf } from "../../pipelines/ask/looks.ts";
-import { loadPhoto } from "../../pipelines/ask/photo.ts";
+import { attentionMapsAt, attentionMapsOf, windowsOf } from "../../pipelines/ask/attention_maps.ts";
+import { loadInputImage } from "../../pipelines/ask/input_image.ts";
 import { tokenizerFor } from "../../pipelines/stages/encoding.ts";
 import { right } from "../support/either.ts";
 import { loadTrained } from "../../pipelines/ask/trained.ts";
@@ -134,10 +134,10 @@ test("an answer is what evaluation would write about the same image", async () =
   const scene = await sharp(bytes, { raw: { width: 224, height: 224, channels: 3 } }).png().toBuffer();
   Deno.writeFileSync(`${folder}/scene.png`, scene);
   await onCpu(Effect.scoped(Effect.gen(function* () {
-    const read = yield* loadPhoto(`${folder}/scene.png`, 224, 224);
+    const read = yield* loadInputImage(`${folder}/scene.png`, 224, 224);
     assert.equal(read.bytes, bytes, "an image of the right side is left as it is");
-    const { bridge, parts, writer } = yield* loadTrained(run), tokenizer = tokenizerFor(config.world!);
-    const { vision: _, ...params } = writer.params as unknown as Record<string, never>;
+    const { bridge, parts, causalLM } = yield* loadTrained(run), tokenizer = tokenizerFor(config.world!);
+    const { vision: _, ...params } = causalLM.params as unknown as Record<string, never>;
     const answer = yield* openAnswerer({
       model: parts,
       bridge,
@@ -155,13 +155,13 @@ test("an answer is what evaluation would write about the same image", async () =
     });
     for (const prompt of ["is there a cow", "how many apples"]) {
       const [wanted] = yield* answer(features, [{ imageIndex: 0, prompt, tokens: 4 }]);
-      const told: string[] = [];
+      const reported: string[] = [];
       const got = yield* ask(
         { checkpoint: run, images: [`${folder}/scene.png`], question: prompt, tokens: 4 },
-        (words) => told.push(words),
+        (words) => reported.push(words),
       );
       assert.is(got.answer, wanted);
-      assert.is(told.join(""), wanted, "the stream adds up to the answer");
+      assert.is(reported.join(""), wanted, "the stream adds up to the answer");
       const beams = yield* ask({
         checkpoint: run,
         images: [`${folder}/scene.png`],
@@ -173,7 +173,7 @@ test("an answer is what evaluation would write about the same image", async () =
       // two beams see the image twice: what they find is at least as likely, so greedy is found where it is best
       const asking = { checkpoint: run, images: [`${folder}/scene.png`], question: prompt, tokens: 1 };
       const two = yield* ask({ ...asking, beams: 2 }, () => {}), one = yield* ask(asking, () => {});
-      assert.is(two.answer, one.answer, "of one token, the likeliest is the best");
+      assert.is(two.answer, one.answer, "of one token, the most likely is the best");
     }
   })));
 });
@@ -184,7 +184,7 @@ test("photos of any kind become squares of RGB: turned upright, on white, grey o
   const raw = { raw: { width: 40, height: 20, channels: 1 as const } };
   const read = async (name: string, made: ReturnType<typeof sharp>): Promise<Uint8Array> => {
     Deno.writeFileSync(`${folder}/${name}`, await made.toBuffer());
-    return (await Effect.runPromise(loadPhoto(`${folder}/${name}`, 8, 16))).bytes;
+    return (await Effect.runPromise(loadInputImage(`${folder}/${name}`, 8, 16))).bytes;
   };
   const at = (bytes: Uint8Array, x: number, y: number): readonly number[] =>
     Array.from(bytes.subarray((y * 8 + x) * 3, (y * 8 + x) * 3 + 3), (v) => v < 32 ? 0 : v > 223 ? 1 : 0.5);
@@ -214,11 +214,11 @@ test("photos of any kind become squares of RGB: turned upright, on white, grey o
 
 test("looks add up: windows to shares, patches to windows, scales to no more than all attention", async () => {
   await onCpu(Effect.scoped(Effect.gen(function* () {
-    const { writer, bridge, parts, speech } = yield* loadTrained(run);
+    const { causalLM, bridge, parts, speech } = yield* loadTrained(run);
     const layout = windowsOf(bridge, parts.tower);
-    const loaded = yield* loadPhoto(photo, 224, 448), answer = [5, 9, 7];
+    const loaded = yield* loadInputImage(photo, 224, 448), answer = [5, 9, 7];
     const given = { images: pixelsOfImage(loaded.bytes, 224) };
-    const looks = yield* looksAt(writer, layout, {
+    const looks = yield* attentionMapsAt(causalLM, layout, {
       prompt: right(speech.prompt("<image>is there a cow")).ids,
       answer,
       given,
@@ -252,7 +252,7 @@ test("each visual token spreads over its own window", () => {
   whole[16 + 15] = 1; // query 1 at the last
   const local = new Float32Array(16);
   [1, 2, 3, 0].forEach((k, w) => local[w * 4 + k] = 1);
-  const looks = looksOf(layout, [0.1, 0.2, 0.01, 0.02, 0.03, 0.04], [
+  const looks = attentionMapsOf(layout, [0.1, 0.2, 0.01, 0.02, 0.03, 0.04], [
     { dtype: "f32", shape: [1, 2, 16], data: whole },
     { dtype: "f32", shape: [4, 1, 4], data: local },
   ]);
@@ -262,7 +262,7 @@ test("each visual token spreads over its own window", () => {
   assert.equal(at(1), [[1, 1], [6, 2], [10, 4], [13, 3]].toSorted((a, b) => a[0]! - b[0]!));
 });
 
-test("several images stand at their marks in the question, and a text needs none", async () => {
+test("several images are at their marks in the question, and a text needs none", async () => {
   await onCpu(Effect.gen(function* () {
     const asking = { checkpoint: run, question: "is <image> like <image>", tokens: 3 };
     const two = yield* ask({ ...asking, images: [photo, photo] }, () => {});
@@ -337,7 +337,7 @@ test("a damaged or unfinished checkpoint is refused", async () => {
   }
   const said = (): Promise<string> =>
     Effect.runPromise(Effect.flip(Effect.scoped(
-      Effect.flatMap(loadTrained(copy), ({ writer }) => readLazies(writer.params)),
+      Effect.flatMap(loadTrained(copy), ({ causalLM }) => readLazies(causalLM.params)),
     ))).then((e) => (e as Error).message);
   assert.match(await said(), /nothing is trained yet/);
   const bytes = Deno.readFileSync(`${run}/checkpoints/finetune.safetensors`);

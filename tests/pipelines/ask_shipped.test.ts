@@ -26,7 +26,7 @@ const card = () => onCpu(readJson(`${shippedModel}/card.json`, cardCodec));
 
 test("the card is that of the weights, and its text follows from it", async () => {
   const { weights, model, scores, ...rest } = await card();
-  const { experiment, checkpoint, writer: { params } } = await onCpu(loadTrained(shippedModel));
+  const { experiment, checkpoint, causalLM: { params } } = await onCpu(loadTrained(shippedModel));
   const { hash } = await onCpu(load(checkpoint));
   assert.equal(weights, { hash, bytes: Deno.statSync(checkpoint).size });
   assert.ok(weights.bytes < 8e6);

@@ -12,7 +12,7 @@ import { setName } from "../../pipelines/scenes/cache.ts";
 import { heldOutPairs, isHeldOut } from "../../pipelines/scenes/composition.ts";
 import { concepts, popularity, themes } from "../../pipelines/scenes/concepts.ts";
 import { type DataConfig, dataConfigCodec, defaultData, type Split } from "../../pipelines/scenes/config.ts";
-import { contactSheet, type Sample } from "../../pipelines/scenes/contact_sheet.ts";
+import { imageGrid, type Sample } from "../../pipelines/scenes/image_grid.ts";
 import { boxWords, dequantise, parseBox, quantise } from "../../pipelines/records/grid.ts";
 import { countsOf, type Scene, sceneCodec } from "../../pipelines/scenes/record.ts";
 import { regionWeights } from "../../pipelines/scenes/regions.ts";
@@ -406,7 +406,7 @@ test("region weights are the shares of a box in its patches", () => {
 test("a sheet shows right and wrong answers, both boxes and its legend; no empty answer as right", async () => {
   const set = await draw(small, "eval", 2, { workers: 1 });
   const sheet = (right: boolean, answer = "yes", more: Partial<Sample> = {}) =>
-    contactSheet(set.scenes.map((scene) => ({
+    imageGrid(set.scenes.map((scene) => ({
       image: imageAt(set, 96, scene.index),
       side: 96,
       lines: [{ question: "is there a cow", answer, truth: "no", right }],

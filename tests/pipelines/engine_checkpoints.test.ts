@@ -184,7 +184,7 @@ test("it answers, and what is exported has the same logits when it is read back"
       };
       const { visualTokens } = yield* ask(asked, () => {});
       assert.is(visualTokens, 26);
-      const trained = yield* loadTrained(whole()), { parts, writer } = trained;
+      const trained = yield* loadTrained(whole()), { parts, causalLM } = trained;
       yield* exportTrained(out, trained);
       const read = yield* loadExported(out);
       const ids = input("ids", [1, 5], "i32"), images = input("images", [1, 112, 112, 3]);
@@ -208,7 +208,7 @@ test("it answers, and what is exported has the same logits when it is read back"
         tower: parts.tower,
         decoder: parts.decoder,
         bridge: { ...trained.bridge, heads: parts.bridgeHeads },
-        params: writer.params,
+        params: causalLM.params,
       };
       assert.ok("lora" in (read.params as object), "adapters are part of it");
       assert.is(read.adapter?.base, `${folder}/llama`);
@@ -238,11 +238,11 @@ test("another training starts from its decoder, which has the adapters in it", a
     Effect.flatMap(loadExperiment(`${folder}/again.json`), (of) => resolve(of, at.cache)),
   );
   const { params } = await Effect.runPromise(startingModel(resolved)), map = "model.layers.1.mlp.down_proj";
-  const base = await read(`${map}.weight`, at.trained.writer.params),
+  const base = await read(`${map}.weight`, at.trained.causalLM.params),
     sum = await read(`${map}.weight`, params);
   const [A, B] = [
-    await read(`lora.${map}.lora_A`, at.trained.writer.params),
-    await read(`lora.${map}.lora_B`, at.trained.writer.params),
+    await read(`lora.${map}.lora_A`, at.trained.causalLM.params),
+    await read(`lora.${map}.lora_B`, at.trained.causalLM.params),
   ];
   const { width, ff } = llama;
   for (const [row, column] of [[0, 0], [17, 300], [width - 1, ff - 1]] as const) {

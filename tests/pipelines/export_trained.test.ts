@@ -21,10 +21,10 @@ test("decoder, encoder and bridge hold the numbers of the checkpoint", async () 
   const trained = await Effect.runPromise(Effect.scoped(loadTrained(run))), out = `${folder}/out`;
   await Effect.runPromise(exportTrained(out, trained));
   const read = await Effect.runPromise(loadExported(out));
-  assert.equal({ ...read.decoder, ...trained.writer.decoder }, read.decoder);
+  assert.equal({ ...read.decoder, ...trained.causalLM.decoder }, read.decoder);
   assert.equal(
     await arraysOf(read.params),
-    await arraysOf(trained.writer.params),
+    await arraysOf(trained.causalLM.params),
   );
   assert.equal(read.language.tokenizer, trained.language.tokenizer);
   const { heads: _, ...bridge } = read.bridge;

@@ -10,7 +10,7 @@ import {
 } from "@chain-of-sight/core";
 import {
   arrayTrees,
-  clipColours,
+  clipStatistics,
   initialise,
   type ParameterSpec,
   type VitConfig,
@@ -132,7 +132,7 @@ reading("a LlamaForCausalLM, number by number", () =>
     sameArrays(flat(params), llamaTensors);
   }));
 
-reading("shards, and an index beside them", () =>
+reading("shards, and an index alongside them", () =>
   inFolder(async (folder) => {
     const names = Object.keys(llamaTensors),
       file = (i: number) => `model-0000${i % 3 + 1}-of-00003.safetensors`;
@@ -222,7 +222,7 @@ reading(
         mean: [0, 0, 0],
         std: [1, 1, 1],
       });
-      assert.is((await at({ image_mean: [...clipColours.mean] })).config.normalisation, undefined);
+      assert.is((await at({ image_mean: [...clipStatistics.mean] })).config.normalisation, undefined);
       for (
         const [json, field] of [
           [{ rescale_factor: 1 }, /rescale_factor/],

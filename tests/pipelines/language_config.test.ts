@@ -115,7 +115,7 @@ test("schedules: cosine to 2 % by default, constant, warm-up, stable and decay",
   assert.match(refusal({ schedule: { kind: "wsd", decay: 19 } }), /warm-up 2 and decay 19 of 20 steps/);
 });
 
-test("the codec takes groups and schedules, and nothing beside them", () => {
+test("the codec takes groups and schedules, and nothing alongside them", () => {
   const takes = (change: object): boolean =>
     languageCodec().decode({ ...config, ...change })._tag === "Right";
   assert.ok(takes({ learningRate: { bridge: 1e-3 } }));

@@ -161,7 +161,7 @@ test("f32 ends at the first number that is none, as ever", async () => {
   assert.is((error as TrainingError).step, 4);
 });
 
-test("a device without 16-bit numbers is told from the start, by name", async () => {
+test("a device without 16-bit numbers is informed from the start, by name", async () => {
   const error = await run(Effect.flip(train(training(temp(), withOverflows))), cpu({ threads: 1 }));
   assert.instance(error, TrainingError);
   assert.match(String(error), /CPU[^]*shader-f16[^]*precision to "f32"/);

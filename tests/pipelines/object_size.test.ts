@@ -10,7 +10,7 @@ import {
   type ArmSizes,
   sizeAccuracy,
   sizeGain,
-  sizeOutcomesOf,
+  sizeSampleScoresOf,
   type SizeSetName,
   sizeSets,
 } from "../../pipelines/ablations/size_scores.ts";
@@ -64,7 +64,7 @@ test("a resolution of pre-training is doubled as that of the encoder is", () => 
   assert.equal([small, large], [[112, 224], [112, 224, 448]]);
 });
 
-test("objects have every size and stand alone of their kind; those of the control are large", () => {
+test("objects have every size and are alone of their kind; those of the control are large", () => {
   const drawn = sampleScenes(sizesWorld, "eval", 60), large = sampleScenes(sizesWorld, "large-objects", 60);
   const sizes = drawn.flatMap(({ objects }) => objects.map(({ size }) => size * sizesWorld.master));
   for (const [i, { below }] of sceneSizes.edges.entries()) {
@@ -97,7 +97,7 @@ const armOf = (says: (truth: boolean, size: number, place: number) => boolean): 
   bySeed: [
     Object.fromEntries(sizeSets.map((set) => [
       set,
-      sizeOutcomesOf(questions[set].map((asked, i): Answered => {
+      sizeSampleScoresOf(questions[set].map((asked, i): Answered => {
         const { question: q } = asked;
         const yes = q.kind === "presence" && says(q.truth, q.size ?? 0, i);
         return { ...asked, answer: yes ? "yes" : "no" };
@@ -127,7 +127,7 @@ test("who sees only large things gains by seeing small ones where they are small
   }
 });
 
-property(test, "a gain is the difference of two accuracies and lies in its interval", [
+property(test, "a gain is the difference of two accuracies and is in its interval", [
   fc.integer({ min: 2, max: 6 }),
   fc.integer({ min: 2, max: 6 }),
 ], (p, q) => {

@@ -48,7 +48,7 @@ test("fields change by path, lists by index and at their end, optional ones appe
   assert.is(made("steps=4", "steps=5").steps, 5, "the last one counts");
 });
 
-test("unknown fields are named with the nearest, wrong types with what stands there", () => {
+test("unknown fields are named with the nearest, wrong types with what exists", () => {
   assert.match(
     said("stepz=1"),
     /got the field stepz; expected one of steps, name, deep, maybe; the nearest field is steps/,

@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { NamedConfig } from "../../pipelines/configs/config.ts";
 import { configNamed } from "../../pipelines/configs/named.ts";
-import { deviceOfCeilings, planDevices } from "../../pipelines/plan/device.ts";
+import { deviceOfRoofline, planDevices } from "../../pipelines/plan/device.ts";
 import { type ConfigPlan, planOf, type PlanSettings, type StageRow } from "../../pipelines/plan/plan.ts";
 import { measuredConfigs } from "../../pipelines/plan/relative.ts";
 import { planText } from "../../pipelines/plan/show.ts";
@@ -83,7 +83,7 @@ test("small: products of the forward pass by hand", () => {
   );
   const forward = vision.products + bridge.products + decoder.products;
   assert.is(step.products, forward + backward.products);
-  // two products for each of the forward pass, but for the frozen encoder; attention computes its scores again
+  // two products for each of the forward pass, but for the frozen encoder; attention recomputes its scores
   const twice = 2 * (bridge.products + decoder.products);
   assert.ok(backward.products > 0.95 * twice && backward.products < 1.25 * twice, String(backward.products));
   assert.ok(recomputation.products > 0 && recomputation.products < decoder.products);
@@ -106,7 +106,7 @@ test("full: the paper's parameters", () => {
   }
 });
 
-test("full: two operations for every parameter of the decoder and token, and the time at the ceiling", () => {
+test("full: two operations for every parameter of the decoder and token, and the time at the peak rate", () => {
   for (const { flops, tokens, batch, rows, steps } of Object.values(full.stages)) {
     const blocks = 32 * (4 * 4096 ** 2 + 3 * 4096 * 11008), s = tokens.visual + tokens.text;
     const maps = 2 * batch * (s * blocks + tokens.text * 4096 * 32000);
@@ -119,8 +119,8 @@ test("full: two operations for every parameter of the decoder and token, and the
     );
     const [stored, recomputed] = rows as [StageRow, StageRow],
       [first, again] = [stored, recomputed].map((row) => 3600 * row.hours / steps) as [number, number];
-    const ceiling = flops.step.all / h100.device.flops / h100.utilisation;
-    assert.ok(first > 0.9 * ceiling && first < 1.1 * ceiling, String(first / ceiling));
+    const peak = flops.step.all / h100.device.flops / h100.utilisation;
+    assert.ok(first > 0.9 * peak && first < 1.1 * peak, String(first / peak));
     const more = 1 + flops.recomputation.all / flops.step.all;
     assert.ok(Math.abs(again / first / more - 1) < 0.05, String(again / first / more));
   }
@@ -139,8 +139,8 @@ test("full: every step fits an H100, in micro-batches; recomputation has more im
   assert.is(full.gpuHours, full.stages.pretrain.best!.gpuHours + full.stages.finetune.best!.gpuHours);
 });
 
-test("full: times of pre-training beside the paper's", () => {
-  const { points, planned, rmsError, greatestError, fixedTokens } = full.pretrainingTime;
+test("full: times of pre-training alongside the paper's", () => {
+  const { points, planned, rmsError, maxError, fixedTokens } = full.pretrainingTime;
   assert.equal(points.map((p) => [p.tokens, p.measured]), [
     [336, 1],
     [256, 0.82],
@@ -153,8 +153,8 @@ test("full: times of pre-training beside the paper's", () => {
   assert.is(planned.config, "cos-80-1296");
   const errors = points.slice(1).map((p) => p.predicted - p.measured!);
   assert.ok(Math.abs(rmsError - Math.sqrt(errors.reduce((s, e) => s + e * e, 0) / 4)) < 1e-12);
-  assert.is(greatestError, Math.max(...errors.map(Math.abs)));
-  assert.ok(greatestError < 0.07, String(greatestError));
+  assert.is(maxError, Math.max(...errors.map(Math.abs)));
+  assert.ok(maxError < 0.07, String(maxError));
   // 64 text tokens and the encoder; the fit of the notes is 0.22 + 0.00233 tokens
   assert.ok(fixedTokens.predicted > 64 && fixedTokens.predicted < 75, String(fixedTokens.predicted));
   assert.ok(Math.abs(fixedTokens.measured - 0.22 / 0.00233) < 2, String(fixedTokens.measured));
@@ -196,17 +196,17 @@ test("the text has the numbers of the plan", () => {
   ) assert.ok(text.includes(part), part);
 });
 
-test("ceilings from text", () => {
-  assert.equal(given(deviceOfCeilings("51.5e12, 3.13e12")), {
-    name: "by its ceilings",
+test("peak rates from text", () => {
+  assert.equal(given(deviceOfRoofline("51.5e12, 3.13e12")), {
+    name: "by its peak rates",
     precision: "f32",
     flops: 51.5e12,
     bytes: 3.13e12,
     memory: null,
   });
-  assert.is(given(deviceOfCeilings("1e12,1e11,8e9", "mixed")).memory, 8e9);
+  assert.is(given(deviceOfRoofline("1e12,1e11,8e9", "mixed")).memory, 8e9);
   for (const text of ["", "1e12", "1e12,", "1e12,0", "-1,1", "1,2,3,4", "fast,1e9", "1e12;1e9", "1e999,1"]) {
-    const refused = deviceOfCeilings(text);
+    const refused = deviceOfRoofline(text);
     assert.ok(E.isLeft(refused), text);
     assert.is(refused.left._tag, "PlanError");
     assert.ok(refused.left.message.includes("FLOP/s"), refused.left.message);
@@ -261,8 +261,8 @@ test("the command prints a plan and compiles its steps, and says what is wrong",
   }
   const wrong: readonly (readonly [readonly string[], RegExp])[] = [
     [["cos-80-1297"], /nearest are cos-80-1296/],
-    [["cos-80-1296", "--device-ceilings", "1e12"], /error: --device-ceilings\n +got: +1e12\n/],
-    [["cos-80-1296", "--device", "h100-f32", "--device-ceilings", "1e12,1e12"], /beside --device h100-f32/],
+    [["cos-80-1296", "--device-peak", "1e12"], /error: --device-peak\n +got: +1e12\n/],
+    [["cos-80-1296", "--device", "h100-f32", "--device-peak", "1e12,1e12"], /alongside --device h100-f32/],
     [["cos-80-1296", "--gpus", "7"], /divides the images of a step/],
   ];
   for (const [args, message] of wrong) {

@@ -73,7 +73,7 @@ const tiny = ablation("quickstart", "smoke", {
   ],
 });
 
-test("an arm scores the same by the quickstart and by cos train; afresh, what was made is moved aside", async () => {
+test("an arm scores the same by the quickstart and by cos train; again, what was made is moved aside", async () => {
   const quiet = { isTerminal: () => false, width: () => 100, write: () => {}, now: () => 0 };
   const places = { out: `${folder}/a/run`, store: `${folder}/a/store` };
   const start = (fresh = false) =>
@@ -115,8 +115,11 @@ test("an arm scores the same by the quickstart and by cos train; afresh, what wa
       assert.equal((yield* start()).summary, summary);
       yield* ensureReportPage(places.out);
       assert.equal(yield* Effect.promise(() => filesBelow(places.out)), finished);
-      const afresh = yield* start(true);
-      assert.equal(afresh.summary.arms.map(({ scores }) => scores), summary.arms.map(({ scores }) => scores));
+      const restarted = yield* start(true);
+      assert.equal(
+        restarted.summary.arms.map(({ scores }) => scores),
+        summary.arms.map(({ scores }) => scores),
+      );
       assert.is(made("pretrain").length, 2);
       assert.is(made("features").length, 3, "what is drawn and encoded stays");
       assert.ok([...Deno.readDirSync(`${folder}/a`)].some(({ name }) => name.startsWith("run.")));

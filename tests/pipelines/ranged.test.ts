@@ -29,7 +29,7 @@ import { property } from "../support/property.ts";
 
 const run = Effect.runPromise;
 
-/** What a program read: the longest array that it asked to be filled, and all bytes together. */
+/** Inputs of a program: the longest array that it asked to be filled, and all bytes together. */
 interface Counted {
   longest: number;
   total: number;
@@ -222,7 +222,7 @@ memory(
     assert.is(bits(1 + 2 ** -8), 0x3f80, "a tie goes to the even one below");
     assert.is(bits(1 + 3 * 2 ** -8), 0x3f82, "and to the even one above");
     assert.is(bits(1 + 2 ** -8 + 2 ** -20), 0x3f81);
-    assert.is(bits(3.4e38), 0x7f80, "beyond the greatest is an infinity");
+    assert.is(bits(3.4e38), 0x7f80, "beyond the largest is an infinity");
   },
 );
 
@@ -290,7 +290,7 @@ hostile(
       const index = `${folder}/model.safetensors.index.json`, name = Object.keys(tensors)[0]!;
       const whole = Object.fromEntries(Object.keys(tensors).map((key) => [key, "a.safetensors"]));
       const write = (map: unknown) => Deno.writeTextFile(index, JSON.stringify({ weight_map: map }));
-      const told = async (pattern: RegExp) => {
+      const reported = async (pattern: RegExp) => {
         const error = await run(Effect.flip(openSource(folder)));
         assert.instance(error, SafetensorsError);
         assert.is((error as SafetensorsError).check, "index");
@@ -312,23 +312,23 @@ hostile(
         ]
       ) {
         await write({ ...whole, [name]: outside });
-        await told(/names of \.safetensors files beside the index/);
+        await reported(/names of \.safetensors files alongside the index/);
       }
       await write({ ...whole, "model.other": "a.safetensors" });
-      await told(/shards without model\.other \(a\.safetensors\)/);
+      await reported(/shards without model\.other \(a\.safetensors\)/);
       const { [name]: _, ...rest } = whole;
       await write(rest);
-      await told(new RegExp(`shards with ${name.replaceAll(".", "\\.")}`));
+      await reported(new RegExp(`shards with ${name.replaceAll(".", "\\.")}`));
       await write({ ...whole, [name]: 3 });
-      await told(/weight_map\..*: 3/);
+      await reported(/weight_map\..*: 3/);
       await Deno.writeTextFile(index, '{"weight_map":{"a":"a.safetensors","a":"a.safetensors"}}');
-      await told(/"a" twice/);
+      await reported(/"a" twice/);
       await Deno.writeTextFile(index, '{"weight_map":{"__proto__":"a.safetensors"}}');
-      await told(/__proto__/);
+      await reported(/__proto__/);
       await Deno.writeTextFile(index, "{");
-      await told(/not JSON/);
+      await reported(/not JSON/);
       await Deno.writeTextFile(index, `{"weight_map":${"[".repeat(1e6)}`);
-      await told(/nested deeper than 16/);
+      await reported(/nested deeper than 16/);
       await write({ ...whole, [name]: "b.safetensors" });
       assert.match((await run(Effect.flip(openSource(folder)))).message, /no such file/);
       await write(whole);

@@ -69,7 +69,7 @@ Deno.writeTextFileSync(`${root}/c/samples/inner/manifest.json`, "{"); // inside 
 const index = await Effect.runPromise(indexRuns(`${root}/`));
 const named = (name: string): IndexedRun => index.runs.find(({ path }) => path.endsWith(name))!;
 
-test("runs are found at any depth with how they stand; what cannot be read is told and hides nothing", () => {
+test("runs are found at any depth with how they stand; what cannot be read is informed and hides nothing", () => {
   assert.equal(index.runs.map(({ path, status }) => [path.slice(root.length + 1), status]), [
     ["c", "failed"],
     ["store/a", "finished"],

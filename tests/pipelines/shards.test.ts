@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { denoDisk, withDisk } from "../../pipelines/base/disk.ts";
 import { inMemory, load, open, saveFrom } from "../../pipelines/weights/checkpoint.ts";
 import { readLazy } from "../../pipelines/weights/lazy.ts";
-import { checkpointAlsoNamed, removeCheckpoint } from "../../pipelines/weights/shards.ts";
+import { linkCheckpoint, removeCheckpoint } from "../../pipelines/weights/shards.ts";
 import { openSource } from "../../pipelines/weights/source.ts";
 import { inFolder } from "../support/checkpoint.ts";
 
@@ -88,8 +88,8 @@ test("other names of a checkpoint keep its shards until the last of them is remo
     const path = `${folder}/c.safetensors`, best = `${folder}/c.best.safetensors`, other = `${folder}/run`;
     Deno.mkdirSync(other);
     await run(save(path, 1));
-    await run(checkpointAlsoNamed(path, best));
-    await run(checkpointAlsoNamed(path, `${other}/arm.safetensors`));
+    await run(linkCheckpoint(path, best));
+    await run(linkCheckpoint(path, `${other}/arm.safetensors`));
     await run(save(path, 2));
     await holds(path, 2);
     await holds(best, 1);
@@ -124,7 +124,7 @@ test("changed bits, lost shards, other metadata and a shard of another step are 
     Deno.writeTextFileSync(index, text.replace('"step": "1"', '"step": "2"'));
     await refused(/metadata and shards with sha-256/);
     Deno.writeTextFileSync(index, text.replace(/"c-/, '"../c-'));
-    await refused(/beside the index/);
+    await refused(/alongside the index/);
     Deno.removeSync(shard);
     await refused(/no such file/);
   }));

@@ -41,8 +41,8 @@ import { arraysOf } from "../support/lazy.ts";
 
 const test = suite("stages");
 const data = { ...defaultData, concepts: 8 };
-const scenes = sampleScenes(data, "eval", 12), learnt = sampleScenes(data, "pretrain", 12);
-const tokenizer = tokenizerOf(trainBpe(corpusOf(data, learnt), 256, coordinateWords(data.grid)));
+const scenes = sampleScenes(data, "eval", 12), learned = sampleScenes(data, "pretrain", 12);
+const tokenizer = tokenizerOf(trainBpe(corpusOf(data, learned), 256, coordinateWords(data.grid)));
 const text = { length: 48, turns: { caption: 0, presence: 4, count: 1, refer: 1 } };
 const small = { width: 16, layers: 1, heads: 2, ff: 32, bridgeHeads: 2, init: 0.06 };
 const parts = partsOf(small, 64);
@@ -125,7 +125,7 @@ test("an arm may have any bridge, in each growth that it has", () => {
     { bridge: cos([8, 2], [4, 1]), expansion: by({ resolution: 2, global: 2, local: 2 }, "fresh") },
   ] as const;
   const tokens = growing.map(({ bridge, expansion }): number => {
-    const arm = { name: "rival", bridge, expansion }, given = freshArm(arm, small, 64, 1);
+    const arm = { name: "baseline", bridge, expansion }, given = freshArm(arm, small, 64, 1);
     const params = Effect.runSync(expanded({ expansion, model: parts, seed: 1 }, given)),
       grown = grownArm(arm, small);
     const model = modelOf(parts, grown), held = placeholders("w", model.specs) as Tree<Tensor>;
@@ -166,12 +166,12 @@ test("stages compose from left to right", async () => {
 });
 
 test("rows ask so many questions of each kind, and others at the next pass", () => {
-  const turns = turnsOf(learnt[0]!, data, text.turns, 0);
+  const turns = turnsOf(learned[0]!, data, text.turns, 0);
   assert.ok(turns.every((q) => q.kind !== "caption"));
   assert.is(turns.filter((q) => q.kind === "presence").length, 4);
-  assert.equal(turnsOf(learnt[0]!, data, text.turns, 0), turns);
-  assert.not.equal(turnsOf(learnt[0]!, data, text.turns, 1), turns);
-  assert.ok(trainingRow(tokenizer, learnt[0]!, data, text, 0).labels.some((l) => l >= 0));
+  assert.equal(turnsOf(learned[0]!, data, text.turns, 0), turns);
+  assert.not.equal(turnsOf(learned[0]!, data, text.turns, 1), turns);
+  assert.ok(trainingRow(tokenizer, learned[0]!, data, text, 0).labels.some((l) => l >= 0));
 });
 
 test("a perfect answerer scores 1, beats both controls, and asks a blind question once", async () => {
@@ -182,10 +182,10 @@ test("a perfect answerer scores 1, beats both controls, and asks a blind questio
   let asked = 0;
   const perfect = (
     _: FeatureSet,
-    askings: readonly { readonly imageIndex: number; readonly prompt: string }[],
+    requests: readonly { readonly imageIndex: number; readonly prompt: string }[],
   ) => {
-    asked += askings.length;
-    return Effect.succeed(askings.map((a) => truth.get(`${a.imageIndex} ${a.prompt}`) ?? "yes"));
+    asked += requests.length;
+    return Effect.succeed(requests.map((a) => truth.get(`${a.imageIndex} ${a.prompt}`) ?? "yes"));
   };
   const answers = (imageOf: (scene: number) => number) =>
     Effect.runPromise(answerAll(perfect, features, all, () => 4, imageOf));
@@ -256,7 +256,7 @@ for (
           : array,
     ) as Tree<LazyArray>;
     const features = featuresFor(4, cells, 128);
-    const askings = ["is there a cow", "how many cars", "where is the apple"].flatMap((prompt, k) =>
+    const requests = ["is there a cow", "how many cars", "where is the apple"].flatMap((prompt, k) =>
       [0, 1, 2].map((imageIndex) => ({ imageIndex, prompt, tokens: k === 2 ? 4 : 1 }))
     );
     const answers = await run(Effect.scoped(Effect.gen(function* () {
@@ -271,8 +271,8 @@ for (
           tokens: 4,
         });
       return [
-        yield* (yield* open(4))(features, askings),
-        yield* (yield* open(1))(features, askings),
+        yield* (yield* open(4))(features, requests),
+        yield* (yield* open(1))(features, requests),
       ] as const;
     })));
     assert.is(modelOf(partsOf(small, vocabulary), bridge).visualTokens, arm === tiled ? 40 : 8);

@@ -76,7 +76,7 @@ const turn: fc.Arbitrary<Turn> = fc.record({
   answer: fc.constantFrom("yes", "no", "3", "<1> <2> <3> <4>", "a cow and 2 apples"),
 });
 
-property(test, "exactly the tokens of answers and the ends behind them are learnt", [
+property(test, "exactly the tokens of answers and the ends behind them are learned", [
   fc.array(turn, { maxLength: 8 }),
   fc.integer({ min: 8, max: 60 }),
 ], (turns, length) => {
@@ -102,31 +102,31 @@ property(test, "exactly the tokens of answers and the ends behind them are learn
   assert.is(row.labels[0], IGNORED);
 });
 
-test("what is learnt reads as the answers, in order", () => {
+test("what is learned reads as the answers, in order", () => {
   const turns = questionsOf(scenes[0]!, defaultData), row = rowOf(tokenizer, scenes[0]!.id, turns, 128);
-  const learnt: string[] = [];
+  const learned: string[] = [];
   let now: number[] = [];
   for (const label of row.labels) {
-    if (label === tokenizer.eos) learnt.push(tokenizer.decode(now)), now = [];
+    if (label === tokenizer.eos) learned.push(tokenizer.decode(now)), now = [];
     else if (label !== IGNORED) now.push(label);
   }
-  assert.equal(learnt, turns.map((t) => t.answer));
+  assert.equal(learned, turns.map((t) => t.answer));
   const asked = questionIds(tokenizer, turns[0]!.prompt);
   assert.equal([...row.ids.subarray(0, asked.length)], asked);
 });
 
 const good = (): Row => rowOf(tokenizer, "finetune-0", [{ prompt: "is there a cow", answer: "yes" }], 12);
 
-test("a batch joins rows and counts what is learnt", () => {
+test("a batch joins rows and counts what is learned", () => {
   const batch = batchOf([good(), good()]);
   assert.ok(E.isRight(batch));
   assert.equal(batch.right.ids.shape, [2, 12]);
   assert.is(batch.right.ids.dtype, "i32");
   assert.equal([...batch.right.labels.data], [...good().labels, ...good().labels]);
-  assert.is(batch.right.learnt, 4);
+  assert.is(batch.right.learned, 4);
 });
 
-test("rows that cannot be learnt from are refused with their place and scene", () => {
+test("rows that cannot be learned from are refused with their place and scene", () => {
   const refusal = (...rows: Row[]) => {
     const batch = batchOf(rows);
     assert.ok(E.isLeft(batch));

@@ -276,19 +276,19 @@ const answersOf = fc.constantFrom("yes", "no", "a cow and a cow", "yes yes", "no
 
 for (const [coderName, coder] of Object.entries(coders)) {
   for (const [name, template] of Object.entries(templates)) {
-    property(test, `${coderName}, ${name}: exactly the answers and the ends behind them are learnt`, [
+    property(test, `${coderName}, ${name}: exactly the answers and the ends behind them are learned`, [
       fc.array(fc.tuple(questions, answersOf), { minLength: 1, maxLength: 4 }),
       name === "plain" ? fc.constant(false) : fc.boolean(),
     ], (turns, instructed) => {
       const messages = conversation(turns, instructed);
-      const { ids, learnt, ends } = right(conversationOf(coder, template)(messages));
+      const { ids, learned, ends } = right(conversationOf(coder, template)(messages));
       const text = right(template.render(messages));
       assert.equal([...ids], [...coder.encode(text)], "the tokens are those of the whole text");
-      // runs of learnt tokens, one for each answer
+      // runs of learned tokens, one for each answer
       const runs: number[][] = [];
-      learnt.forEach((on, i) =>
+      learned.forEach((on, i) =>
         on === 1 &&
-        (learnt[i - 1] === 1 && !ends.includes(ids[i - 1]!)
+        (learned[i - 1] === 1 && !ends.includes(ids[i - 1]!)
           ? runs.at(-1)!.push(ids[i]!)
           : runs.push([ids[i]!]))
       );
@@ -307,10 +307,10 @@ for (const [coderName, coder] of Object.entries(coders)) {
         const before = messages.slice(0, messages.length - 2 * (turns.length - k) + 1);
         const asked = right(promptOf(coder, template)(before));
         assert.equal([...asked.ids], ids.slice(0, asked.ids.length));
-        assert.is(learnt[asked.ids.length - 1], 0);
-        assert.is(learnt[asked.ids.length], 1);
+        assert.is(learned[asked.ids.length - 1], 0);
+        assert.is(learned[asked.ids.length], 1);
         assert.is(
-          learnt.slice(0, asked.ids.length).filter((on, i) => on === 1 && ends.includes(ids[i]!))
+          learned.slice(0, asked.ids.length).filter((on, i) => on === 1 && ends.includes(ids[i]!))
             .length,
           k,
         );
@@ -326,10 +326,10 @@ test("rows are batches: labels are the tokens themselves, the rest is ignored", 
     rowOfTokens("s", [right(conversationOf(coder, template)(messages))], 0, { length: 64, images: 0 });
   const messages = conversation([["is there a cow", "yes"], ["how many cows", "no"]], true);
   const made = row(messages),
-    { ids, learnt } = right(conversationOf(coder, template)(messages));
+    { ids, learned } = right(conversationOf(coder, template)(messages));
   assert.equal([...made.ids.subarray(0, ids.length)], [...ids]);
-  assert.equal([...made.labels], Array.from({ length: 64 }, (_, i) => learnt[i] === 1 ? ids[i]! : IGNORED));
-  assert.is(right(batchOf([made])).learnt, learnt.filter((on) => on === 1).length);
+  assert.equal([...made.labels], Array.from({ length: 64 }, (_, i) => learned[i] === 1 ? ids[i]! : IGNORED));
+  assert.is(right(batchOf([made])).learned, learned.filter((on) => on === 1).length);
   const silent = row(messages.slice(0, 2));
   assert.match(left(batchOf([silent])).message, /no label at all/);
 });
@@ -396,7 +396,7 @@ test("templates that cannot teach are refused with the reason", () => {
   assert.is(right(right(templateOfConfig(several)).render([{ role: "user", content: "a" }])), "a</s>");
 });
 
-test("spaces before an answer are learnt with it, so that prompts end without one", () => {
+test("spaces before an answer are learned with it, so that prompts end without one", () => {
   const pieces = right(piecesOf(templates.llama2!)(conversation([["a", " yes "]], false)));
   assert.equal(pieces, [
     { text: "<s>[INST] a [/INST]", answer: false },

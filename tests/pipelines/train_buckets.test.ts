@@ -1,7 +1,7 @@
 /** Trainings whose batches have several shapes: programs over one state, resumed exactly, equal to padding everything. */
 import {
   add,
-  constantRate,
+  constantLearningRate,
   f32,
   i32,
   input,
@@ -45,7 +45,7 @@ const onGpu = <A, E>(effect: Effect.Effect<A, E, Device>): Promise<A> =>
 const LENGTH = 24, BUCKETS = [6, 12], SIZE = 3, CELLS = 64, WIDTH = 128, WORDS = 40;
 const lengthAt = (step: number): number => rngOf("length", step).pick([...BUCKETS, LENGTH]);
 
-/** Rows of random words, some learnt, in so many tokens; what is behind them is padding. */
+/** Rows of random words, some learned, in this many tokens; what is behind them is padding. */
 const textAt = (step: number, tokens: number) => {
   const rng = rngOf("text", step), used = lengthAt(step);
   const ids = new Int32Array(SIZE * tokens), labels = new Int32Array(SIZE * tokens).fill(IGNORED);
@@ -73,7 +73,7 @@ const sourceWith = <E = never>(
   stop?: E,
 ): LanguageSource<E> => ({
   identity: { rows: "random" },
-  sight: { kind: "features", levels: 2, cells: CELLS, width: WIDTH },
+  visionInput: { kind: "features", levels: 2, cells: CELLS, width: WIDTH },
   length: LENGTH,
   ...(buckets.length === 0 ? {} : { buckets }),
   vocabulary: WORDS,
@@ -130,7 +130,7 @@ const likePadding = (some: Trained, all: Trained): void => {
     const other = others[i]!;
     assert.is(row.length, lengthAt(i));
     assert.is(row.tokens, other.tokens, "as many labels");
-    // state and temporaries of shorter programs lie in the longest one's
+    // state and temporaries of shorter programs are in the longest one's
     const [bytes, one] = [row.deviceBytes as number, other.deviceBytes as number];
     assert.ok(bytes > one && bytes < 1.03 * one, `${bytes} bytes for three lengths, ${one} for one`);
     assert.ok(near(row.loss, other.loss, 1e-4), `loss ${row.loss}, padded ${other.loss} at ${i}`);
@@ -246,7 +246,7 @@ test("a program in which some parameters have no gradient updates all of them, w
       Effect.succeed(step % 2 === 0 ? { x: f32([8], Array(8).fill(0.5)) } : { "x.short": f32([1], [0.25]) }),
     trainable: () => true,
     optimiser: sgd({ momentum }),
-    schedule: constantRate(rate),
+    schedule: constantLearningRate(rate),
     maxNorm: 1e9,
     total: 4,
     work: { amount: 8, unit: "numbers" },

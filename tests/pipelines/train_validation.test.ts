@@ -55,9 +55,9 @@ const rowsAt = (step: number, rows = ROWS): Bindings => ({
   labels: i32([rows], Array.from({ length: rows }, (_, i) => i > 0 && (i * i + step) % 3 === 0 ? -1 : i % 4)),
 });
 
-type Held = Validation<string>;
+type Placeholders = Validation<string>;
 
-const validation = (more: Partial<Held> = {}): Held => ({
+const validation = (more: Partial<Placeholders> = {}): Placeholders => ({
   every: 3,
   batches: 2,
   batchAt: (batch) => Effect.succeed(rowsAt(1000 + batch)),
@@ -227,7 +227,7 @@ test("killed or interrupted within a validation, it validates again and is the u
   }
 });
 
-test("the result is the best checkpoint, its averages; files say so to whoever reads them", async () => {
+test("the result is the best checkpoint, its averages; files say so to whatever reads them", async () => {
   const folder = temp(), { params } = await onCpu(train(training(folder, rich)));
   const main = `${folder}/c.safetensors`, best = await Effect.runPromise(load(keptPath(main, "best")));
   assert.is(best.metadata.step, "6");

@@ -23,7 +23,7 @@ const loss = (params: cs.Tree<cs.Tensor>, { x, labels }: Batch) => {
 const config = (more: Partial<cs.TrainStepConfig<Batch>> = {}): cs.TrainStepConfig<Batch> => ({
   loss,
   optimiser: cs.adamw({}),
-  schedule: cs.constantRate(0.1),
+  schedule: cs.constantLearningRate(0.1),
   maxNorm: 0.05,
   ...more,
 });

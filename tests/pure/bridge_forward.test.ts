@@ -28,9 +28,9 @@ const reader = (params: Tree<NdArray>) => {
     const [gain, offset] = [numbers(`${path}.weight`), numbers(`${path}.bias`)];
     return x.map((v, i) => (v - mean) / Math.sqrt(variance + EPS) * gain[i]! + offset[i]!);
   };
-  const perceptron = (path: string, f: (x: number) => number) => (x: Vector): Vector =>
+  const mlp = (path: string, f: (x: number) => number) => (x: Vector): Vector =>
     affine(`${path}.fc2`)(affine(`${path}.fc1`)(x).map(f));
-  return { numbers, affine, norm, perceptron };
+  return { numbers, affine, norm, mlp };
 };
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
@@ -82,13 +82,13 @@ test("the C-Abstractor: positions, a block, pooling, a block, a perceptron", () 
   const bridge = bridgeHere({ kind: "c-abstractor", side: 2, depth: 1, table: 4 });
   const params = parametersOf(bridge),
     features = featuresOf(bridge, D),
-    { numbers, perceptron } = reader(params);
+    { numbers, mlp } = reader(params);
   const table = numbers("positions");
   const placed = cellsOf(features[0]!).map((v, n) => plus(v, table.slice(n * D, n * D + D)));
   const before = regBlock(params, "before.0", 4)(placed);
   const pooled = [0, 2, 8, 10].map((n) => mean([before[n]!, before[n + 1]!, before[n + 4]!, before[n + 5]!]));
   const after = regBlock(params, "after.0", 2)(pooled);
-  const expected = after.flatMap((v) => perceptron("mlp", silu)(v));
+  const expected = after.flatMap((v) => mlp("mlp", silu)(v));
   near(
     "tokens",
     tokensOf(bridge, params, features),
@@ -103,7 +103,7 @@ test("the C-Abstractor: positions, a block, pooling, a block, a perceptron", () 
 test("TokenPacker: interpolated queries attend to their regions of both levels", () => {
   const bridge = bridgeHere({ kind: "token-packer", region: 2, levels: 2 }), heads = 2, part = D / heads;
   const params = parametersOf(bridge), features = featuresOf(bridge, D);
-  const { affine, norm, perceptron } = reader(params),
+  const { affine, norm, mlp } = reader(params),
     [shallow, deep] = features.map(cellsOf) as [Cells, Cells];
   const both = shallow.map((v, n) => [...v, ...deep[n]!]);
   const expected = [0, 2, 8, 10].flatMap((n) => {
@@ -111,7 +111,7 @@ test("TokenPacker: interpolated queries attend to their regions of both levels",
     // halving with corners not aligned takes the mean of the four cells
     const query = affine("attn.q")(norm("ln_q")(affine("q_proj")(mean(region.map((i) => deep[i]!)))));
     const of = (proj: string, ln: string, map: string) =>
-      region.map((i) => affine(map)(norm(ln)(perceptron(proj, gelu)(both[i]!))));
+      region.map((i) => affine(map)(norm(ln)(mlp(proj, gelu)(both[i]!))));
     const keys = of("k_proj", "ln_k", "attn.k"), values = of("v_proj", "ln_v", "attn.v");
     const seen = Array.from({ length: heads }, (_, h) => {
       const slice = (v: Vector) => v.slice(h * part, h * part + part);
@@ -123,7 +123,7 @@ test("TokenPacker: interpolated queries attend to their regions of both levels",
         weights.reduce((s, w, i) => s + w / total * slice(values[i]!)[c]!, 0)
       );
     }).flat();
-    return perceptron("mlp", gelu)(affine("attn.out")(seen));
+    return mlp("mlp", gelu)(affine("attn.out")(seen));
   });
   near(
     "tokens",

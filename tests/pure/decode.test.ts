@@ -168,7 +168,7 @@ property(test, "what top-k and top-p leave is what sorting would leave", [
   assert.equal([...kept!.data].flatMap((x, i) => x ? [i] : []), [...expected].sort((a, b) => a - b));
 }, { runs: 60 });
 
-test("of equal logits top-p keeps the fewest tokens, the first ones", () => {
+test("of equal logits top-p keeps the minimum number of tokens, the first ones", () => {
   const kept = (logits: readonly number[], k: number, p: number): readonly number[] => {
     const { given, ...settings } = settingsOf(1, k, p), v = logits.length;
     const [mask] = interpret([nucleus(input("logits", [1, v]), settings)], {
@@ -263,7 +263,7 @@ test("weights found in a description are those that attention used, block after 
   }
 });
 
-test("the greatest logit, the first among equals", () => {
+test("the largest logit, the first among equals", () => {
   const [ids] = interpret([greedy(input("l", [2, 3]))], { l: f32([2, 3], [1, 5, 5, 9, 0, 1]) });
   assert.equal([...ids!.data], [1, 0]);
 });

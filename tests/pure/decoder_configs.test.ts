@@ -89,12 +89,12 @@ property(rotary, "are those of the definitions for every scaling", [
 rotary("of Llama 3.1 8B: kept, mixed and divided by eight", () => {
   const scaling = { kind: "llama3", factor: 8, low: 1, high: 4, trained: 8192 } as const;
   const got = values(128, 500000, scaling, 8192), plain = values(128, 500000, undefined, 8192);
-  // worked out by hand: pair i turns 8192 * 500000^(-i/64) / (2 pi) times within 8192 positions
+  // worked out by hand: pair i iterations 8192 * 500000^(-i/64) / (2 pi) times within 8192 positions
   const turns = (i: number) => 8192 * 500000 ** (-i / 64) / (2 * Math.PI);
   assert.ok(turns(28) > 4 && turns(29) < 4 && turns(34) > 1 && turns(35) < 1);
   assert.is(got[0], 1);
-  assert.ok(Math.abs(got[28]! / plain[28]! - 1) < 1e-9, "28 turns 4.19 times: kept");
-  assert.ok(Math.abs(got[35]! / plain[35]! - 1 / 8) < 1e-9, "35 turns less than once: divided");
+  assert.ok(Math.abs(got[28]! / plain[28]! - 1) < 1e-9, "28 iterations 4.19 times: kept");
+  assert.ok(Math.abs(got[35]! / plain[35]! - 1 / 8) < 1e-9, "35 iterations less than once: divided");
   const share = (turns(31) - 1) / 3;
   assert.ok(Math.abs(got[31]! / plain[31]! - (share + (1 - share) / 8)) < 1e-6);
 });
@@ -103,8 +103,8 @@ rotary("that grow with the text need its length", () => {
   const scaling = { kind: "dynamic", factor: 2, trained: 4 } as const, at = input("at", [], "i32");
   assert.throws(() => ropeTables(1, 8, { scaling, offset: at }), (e: Error) => e instanceof ConfigError);
   const known = ropeTables(1, 8, { scaling, offset: 6 }),
-    told = ropeTables(1, 8, { scaling, offset: 6, length: 7 });
-  assert.is(known.cos_te, told.cos_te);
+    reported = ropeTables(1, 8, { scaling, offset: 6, length: 7 });
+  assert.is(known.cos_te, reported.cos_te);
   assert.not.equal(
     ropeTables(1, 8, { scaling, offset: at, length: 9 }).cos_te,
     ropeTables(1, 8, { offset: at }).cos_te,

@@ -20,7 +20,7 @@ const numbers: {
   f32: { refused: [1e39, -3.5e38, 1e-46], held: [0, -0, 0.1, 3.4028234e38, 1e-45, NaN, Infinity, -Infinity] },
 };
 
-/** Ops that take a number beside a tensor, and the element types that they take. */
+/** Ops that take a number alongside a tensor, and the element types that they take. */
 const ops: Readonly<Record<string, readonly [types: readonly DType[], (x: Tensor, n: number) => Tensor]>> =
   (() => {
     const ordered = ["i32", "u32", "f16", "f32"] as const, floats = ["f16", "f32"] as const;
@@ -97,7 +97,7 @@ test("functions of real results refuse integers, and say to cast", () => {
   }
 });
 
-test("-0 beside integers is 0", () => {
+test("-0 alongside integers is 0", () => {
   assert.is(cs.full([2], -0, "i32"), cs.full([2], 0, "i32"));
   assert.is.not(cs.full([2], -0), cs.full([2], 0));
 });

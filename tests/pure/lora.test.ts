@@ -210,7 +210,8 @@ test("a vision-language model takes adapters in decoder and bridge alike", () =>
   const when = (map: string): boolean => decoderMaps(map) || map === "bridge.proj";
   const adapted = withLora(model, { ...all, when });
   const params = placeholders("p", adapted.specs) as Tree<Tensor>, base = placeholders("p", model.specs);
-  const sight = { features: [0, 1].map((l) => input(`f${l}`, [1, 4, 4])) }, ids = input("ids", [1, 3], "i32");
+  const visionInput = { features: [0, 1].map((l) => input(`f${l}`, [1, 4, 4])) },
+    ids = input("ids", [1, 3], "i32");
   const values = busy(adapted.specs, [3, 1]);
   const bound = {
     ...bindingsOf("p", values),
@@ -224,15 +225,15 @@ test("a vision-language model takes adapters in decoder and bridge alike", () =>
     all.alpha,
   );
   const read = (t: Tensor) => topological([t]).filter((n) => n.op === "input").length;
-  const logits = adapted.logits(params, sight, ids);
-  const [a, b] = interpret([logits, model.logits(merged, sight, ids)], bound);
+  const logits = adapted.logits(params, visionInput, ids);
+  const [a, b] = interpret([logits, model.logits(merged, visionInput, ids)], bound);
   near("logits", a!, b!, { rtol: 1e-9, atol: 0 });
-  const bare = model.logits(base as Tree<Tensor>, sight, ids);
+  const bare = model.logits(base as Tree<Tensor>, visionInput, ids);
   assert.is(read(logits), read(bare) + 2 * (2 * 7 + 1), "two inputs more for every adapted map");
   near(
     "visual",
-    interpret([adapted.visual(params, sight)], bound)[0]!,
-    interpret([model.visual(merged, sight)], bound)[0]!,
+    interpret([adapted.visual(params, visionInput)], bound)[0]!,
+    interpret([model.visual(merged, visionInput)], bound)[0]!,
     {
       rtol: 1e-9,
       atol: 0,
@@ -242,7 +243,9 @@ test("a vision-language model takes adapters in decoder and bridge alike", () =>
     countParameters(adapted.specs) - countParameters(model.specs),
     countParameters(loraSpecs(model.specs, { ...all, when })),
   );
-  assert.ok(isTensor(adapted.loss(params, { ...sight, ids, labels: input("labels", [1, 3], "i32") })[0]));
+  assert.ok(
+    isTensor(adapted.loss(params, { ...visionInput, ids, labels: input("labels", [1, 3], "i32") })[0]),
+  );
 });
 
 test("the tower inside a model takes adapters too", () => {

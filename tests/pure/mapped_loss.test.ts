@@ -39,7 +39,7 @@ type Params = { readonly map: LinearParams<Tensor>; readonly states: Tensor };
 /** Loss, count, loss of every label, right answers, and gradients for the map and the states. */
 const rootsOf = (map: LinearParams<Tensor>, blocks: number, weights?: Tensor): readonly Tensor[] => {
   const f = (p: Params) => {
-    const all = cs.mappedCrossEntropy(p.map, p.states, labels, cs.IGNORED, blocks);
+    const all = cs.linearCrossEntropy(p.map, p.states, labels, cs.IGNORED, blocks);
     const loss = weights === undefined ? all.mean : cs.sum()(cs.mul(all.perToken, weights));
     return [loss, all] as const;
   };
@@ -92,7 +92,7 @@ test("equals among logits: the first is the answer, across blocks too", () => {
 test("mixed precision: within roundings of f16", () => {
   const map = maps["a weight"]!;
   const f = (blocks: number) => (p: Params) =>
-    cs.mappedCrossEntropy(p.map, p.states, labels, cs.IGNORED, blocks).mean;
+    cs.linearCrossEntropy(p.map, p.states, labels, cs.IGNORED, blocks).mean;
   const all = (blocks: number) => {
     const { value, grad } = cs.valueAndGrad(cs.mixed({})(f(blocks)))({ map, states });
     return cs.interpret([value, grad.map.weight, grad.states], bindingsOf(map, plain));
@@ -106,7 +106,7 @@ test("mixed precision: within roundings of f16", () => {
 
 test("labels of other axes are refused as for logits", () => {
   assert.throws(
-    () => cs.mappedCrossEntropy({ weight }, states, cs.input("l", [5, 2], "i32"), cs.IGNORED, 4),
+    () => cs.linearCrossEntropy({ weight }, states, cs.input("l", [5, 2], "i32"), cs.IGNORED, 4),
     /crossEntropy: got logits \[2, 5, 23\] with labels \[5, 2\]/,
   );
 });

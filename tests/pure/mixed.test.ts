@@ -88,7 +88,7 @@ test("cotangents of one rounded number add up before the rounding", () => {
   assert.is(cs.interpret([cs.grad(f)(w)], { w: cs.f32([], [3]) })[0]!.data[0], 1 + 2 ** -12);
 });
 
-test("f16 beside f32, and f16 where only f32 is taken, are refused by name", () => {
+test("f16 alongside f32, and f16 where only f32 is taken, are refused by name", () => {
   const h = cs.input("h", [4, 6], "f16");
   assert.throws(() => cs.add(x, h), /DTypeError|add: got f32 and f16/);
   assert.throws(() => cs.matmul(cs.transpose(h))(x), /matmul: got f32 and f16/);
@@ -119,7 +119,7 @@ const steps = (mixed: cs.MixedPrecision | undefined, batches: readonly (readonly
       return [cs.sum()(cs.mul(cs.mul(w, c), b.x)), {}];
     },
     optimiser,
-    schedule: cs.constantRate(0.1),
+    schedule: cs.constantLearningRate(0.1),
     maxNorm: 1,
     ...(mixed === undefined ? {} : { mixed }),
   })(state, { x: cs.input("x", [3]) });
@@ -188,7 +188,7 @@ test("settings out of order, and a state without scale, are refused", () => {
   const step = cs.trainStep({
     loss: () => [cs.constant(0), {}],
     optimiser,
-    schedule: cs.constantRate(1),
+    schedule: cs.constantLearningRate(1),
     mixed: {},
   });
   assert.throws(() => step(state, {}), /trainStep: got a state without scale/);

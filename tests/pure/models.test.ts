@@ -24,6 +24,7 @@ import {
   type NdArray,
   placeholders,
   positionTable,
+  reduceAngle,
   resize,
   rope,
   ropeTables,
@@ -36,7 +37,6 @@ import {
   vitFeatures,
   vitSpecs,
   windows,
-  withinTurn,
 } from "@chain-of-sight/core";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -67,8 +67,8 @@ test("rotation keeps lengths and depends on distance alone", () => {
   refuses(() => ropeTables(3, 5), ConfigError);
 });
 
-test("powers by bits, and angles within a turn", () => {
-  const [powers, angles] = interpret([geometric(0.9, 7), withinTurn(input("a", [4]))], {
+test("powers by bits, and angles within an iteration", () => {
+  const [powers, angles] = interpret([geometric(0.9, 7), reduceAngle(input("a", [4]))], {
     a: f32([4], [0.5, 6.5, 100, -2000]),
   });
   powers!.data.forEach((p, i) => assert.ok(Math.abs(p / 0.9 ** i - 1) < 1e-6));
@@ -191,7 +191,7 @@ test("text token t is predicted without seeing tokens t and later", () => {
   );
 });
 
-test("samples that share an image are each as they are alone, whatever stands beside them", () => {
+test("samples that share an image are each as they are alone, whatever accompanies them", () => {
   const decoder = { vocabulary: 9, width: 8, layers: 2, heads: 2, ff: 12 } as const;
   const bridge = chainOfSight({ layout: layoutOf(28, 14, [2], [2]), width: 4, to: 8, heads: 1 });
   const features = [input("f0", [1, 4, 4]), input("f1", [1, 4, 4])];
@@ -204,8 +204,11 @@ test("samples that share an image are each as they are alone, whatever stands be
   ): readonly (readonly number[])[] => {
     const model = visionLanguage({ bridge, decoder: { ...decoder, ...options } }), t = ids.length;
     const params = placeholders("w", model.specs);
-    const sight = { features, ...(turns === undefined ? {} : { turns: input("turns", [1, t], "i32") }) };
-    const [out] = interpret([model.logits(params as never, sight, input("ids", [1, t], "i32"))], {
+    const visionInput = {
+      features,
+      ...(turns === undefined ? {} : { turns: input("turns", [1, t], "i32") }),
+    };
+    const [out] = interpret([model.logits(params as never, visionInput, input("ids", [1, t], "i32"))], {
       ...bindingsOf("w", initialise([5, 6], model.specs) as Tree<NdArray>),
       ...given,
       ids: i32([1, t], ids),
@@ -227,7 +230,7 @@ test("samples that share an image are each as they are alone, whatever stands be
     assert.equal(
       together.slice(0, 4),
       plain.slice(0, 4),
-      "the first sample stands as it would without turns",
+      "the first sample is as it would without iterations",
     );
     assert.not.equal(together[8], plain[8]);
   }

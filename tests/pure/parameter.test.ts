@@ -85,7 +85,7 @@ test("fit refuses a missing or misshapen parameter by name", () => {
   );
 });
 
-test("fitting keeps what stands beside a parameter, and nothing else that the model does not name", () => {
+test("fitting keeps what accompanies a parameter, and nothing else that the model does not name", () => {
   const specs = { a: { weight: normal }, list: [{ b: { weight: normal } }] };
   const given = placeholders("", {
     a: { weight: normal, lora_A: normal },

@@ -40,7 +40,7 @@ test("there and back, also as parts of a training's state", () => {
   same(state, cs.unstackLayers(LIST, layers)(stacked));
 });
 
-test("twelve blocks stand in order of their numbers", () => {
+test("twelve blocks are in order of their numbers", () => {
   const blocks = Object.fromEntries(
     Array.from({ length: 12 }, (_, i) => [`${LIST}.${11 - i}.b`, cs.f32([1], [11 - i])]),
   );

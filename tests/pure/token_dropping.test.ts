@@ -10,7 +10,6 @@ import {
   droppedBy,
   f32,
   grad,
-  greatestTokens,
   i32,
   initialise,
   input,
@@ -28,6 +27,7 @@ import {
   type PyramidStage,
   sum,
   type Tensor,
+  topTokens,
   type Tree,
   type VisionLanguage,
   visionLanguage,
@@ -87,11 +87,11 @@ property(test, "tokens far from each other are those of DivPrune", [
   }
 }, { runs: 15 });
 
-test("the greatest scores win, of equal ones the first, and none outside of the tokens are asked for", () => {
+test("the largest scores win, of equal ones the first, and none outside of the tokens are asked for", () => {
   const score = input("s", [1, 5]), s = f32([1, 5], [0.1, 0.5, 0.1, 0.7, 0.5]);
-  assert.equal([...interpret([greatestTokens(2)(score)], { s })[0]!.data], [1, 3]);
-  assert.equal([...interpret([greatestTokens(4)(score)], { s })[0]!.data], [0, 1, 3, 4]);
-  assert.throws(() => greatestTokens(6)(score), (e: unknown) => e instanceof ConfigError);
+  assert.equal([...interpret([topTokens(2)(score)], { s })[0]!.data], [1, 3]);
+  assert.equal([...interpret([topTokens(4)(score)], { s })[0]!.data], [0, 1, 3, 4]);
+  assert.throws(() => topTokens(6)(score), (e: unknown) => e instanceof ConfigError);
   assert.throws(() => diverseTokens(0)(input("x", [1, 5, 2])), (e: unknown) => e instanceof ConfigError);
 });
 
@@ -190,8 +190,8 @@ test("questions that share an image rank its tokens together and see themselves 
   const model = given({ pyramid: [{ after: 1, keep: 0.5 }] });
   const turns = i32([2, T], [0, 1, 1, 1, 2, 2, 2, 0, 1, 1, 1, 2, 2, 2]);
   const both = i32([2, T], [-100, -100, 4, -100, -100, 5, -100, -100, -100, 4, -100, -100, 5, -100]);
-  const sight = { features, turns: input("t", [2, T], "i32"), labels: input("l", [2, T], "i32") };
-  const [before] = interpret([model.logits(params, sight, words)], {
+  const visionInput = { features, turns: input("t", [2, T], "i32"), labels: input("l", [2, T], "i32") };
+  const [before] = interpret([model.logits(params, visionInput, words)], {
     ...weights,
     v: visual,
     ids,
@@ -199,7 +199,7 @@ test("questions that share an image rank its tokens together and see themselves 
     l: both,
   });
   const changed = i32([2, T], Array.from(ids.data, (id, i) => i % T === 3 ? (id + 1) % 17 : id));
-  const [after] = interpret([model.logits(params, sight, words)], {
+  const [after] = interpret([model.logits(params, visionInput, words)], {
     ...weights,
     v: visual,
     ids: changed,
@@ -253,14 +253,16 @@ test("a prefix ranks by its last position, and single steps go on behind it", ()
   }
 });
 
-test("kept tokens stand behind the isolator, and the others get no gradient", () => {
+test("kept tokens follow the isolator, and the others get no gradient", () => {
   const keep = i32([2, 3], [0, 4, 8, 1, 2, 7]), isolator = floats("isolator", [2, 16], -1, 1);
   const model = given({ isolator: 2, keep: { count: 3, by: "given" } });
   assert.is(model.visualTokens, 5);
   const all = { ...params, isolator: input("isolator", [2, 16]) } as unknown as Tree<Tensor>;
-  const sight = (v: Tensor) => ({ features: [v], keep: input("keep", [2, 3], "i32") });
-  const shown = model.visual(all, sight(features[0]!));
-  const slope = grad((v: Tensor) => sum()(mul(model.logits(all, sight(v), words), input("ct", [2, T, 17]))))(
+  const visionInput = (v: Tensor) => ({ features: [v], keep: input("keep", [2, 3], "i32") });
+  const shown = model.visual(all, visionInput(features[0]!));
+  const slope = grad((v: Tensor) =>
+    sum()(mul(model.logits(all, visionInput(v), words), input("ct", [2, T, 17])))
+  )(
     features[0]!,
   );
   const [tokens, gradient] = interpret([shown, slope], {

@@ -94,8 +94,8 @@ test("the quarter-size geometry of the quickstart follows from the same algebra"
   assert.equal(windowsOf(resolutionScaling(), eight), [16, 8, 4]);
   assert.is(tokens(resolutionScaling(), eight), 36);
   assert.equal(tokensPerScale(grow(compoundScaling())(twenty).layout), [4, 64, 256]);
-  const rival = resampler({ resolution: 112, patch: 14, queries: 84, width: 8, to: 8, heads: 1 });
-  assert.equal([rival.tokens, rival.grid, rival.levels], [84, 8, 2]);
+  const baselineEntry = resampler({ resolution: 112, patch: 14, queries: 84, width: 8, to: 8, heads: 1 });
+  assert.equal([baselineEntry.tokens, baselineEntry.grid, baselineEntry.levels], [84, 8, 2]);
 });
 
 test("growths compose by multiplying", () => {

@@ -3,12 +3,13 @@ import {
   adamw,
   add,
   ConfigError,
-  constantRate,
+  constantLearningRate,
   decayed,
   f32,
   i32,
   input,
   interpret,
+  learningRateScale,
   metricRing,
   mul,
   type NdArray,
@@ -17,7 +18,6 @@ import {
   onesInit,
   parameter,
   placeholders,
-  rateScale,
   sgd,
   startTraining,
   sum,
@@ -49,7 +49,7 @@ test("frozen parameters pass through as the same input and have no memory", () =
   const { state: next, metrics } = trainStep<{ readonly x: Tensor }>({
     loss,
     optimiser,
-    schedule: constantRate(0.1),
+    schedule: constantLearningRate(0.1),
     maxNorm: 1,
     trainable,
   })(state, { x: input("x", [2]) });
@@ -74,7 +74,7 @@ test("a step of gradient descent with clipping, by hand", () => {
   const { state: next, metrics } = trainStep<{ readonly x: Tensor }>({
     loss,
     optimiser,
-    schedule: constantRate(0.1),
+    schedule: constantLearningRate(0.1),
     maxNorm: 1,
   })(state, { x: input("x", [2]) });
   const { body, head } = next.params as Params<Tensor>;
@@ -105,7 +105,7 @@ test("moving averages follow the parameters, and stay where an update is left ou
     const { state: next } = trainStep<{ readonly x: Tensor }>({
       loss,
       optimiser,
-      schedule: constantRate(0.1),
+      schedule: constantLearningRate(0.1),
       trainable: under("head"),
       ema: 0.75,
       ...loss1,
@@ -140,7 +140,9 @@ test("moving averages follow the parameters, and stay where an update is left ou
   const without = placeholders("state", trainStateSpecs(optimiser, specs)) as TrainState<Tensor>;
   assert.throws(
     () =>
-      trainStep({ loss, optimiser, schedule: constantRate(1), ema: 0.9 })(without, { x: input("x", [2]) }),
+      trainStep({ loss, optimiser, schedule: constantLearningRate(1), ema: 0.9 })(without, {
+        x: input("x", [2]),
+      }),
     /a state without averages/,
   );
 });
@@ -168,8 +170,8 @@ test("which weights decay", () => {
   ];
   yes.forEach((path) => assert.ok(decayed(path), path));
   no.forEach((path) => assert.not.ok(decayed(path), path));
-  assert.is(rateScale([{ when: under("a"), scale: 2 }, { when: () => true, scale: 3 }], "a.b"), 2);
-  assert.is(rateScale([], "a"), 1);
+  assert.is(learningRateScale([{ when: under("a"), scale: 2 }, { when: () => true, scale: 3 }], "a.b"), 2);
+  assert.is(learningRateScale([], "a"), 1);
   const x = input("x", [2]), lr = input("lr", []), step = input("step", [], "i32");
   const shrunk = (weightDecay: number | ((path: string) => number), path: string) =>
     adamw({ weightDecay }).update({ path, param: x, grad: x, slots: { m: x, v: x }, lr, step }).param;

@@ -18,7 +18,7 @@ const HOSTILE = `</script><script>alert(1)</script><img src=x onerror=alert(1)>"
 const folder = await Deno.makeTempDir();
 test.after(() => Deno.remove(folder, { recursive: true }));
 
-property(test, "text is escaped wherever it stands; what was made here is not escaped twice", [
+property(test, "text is escaped wherever it is; what was made here is not escaped twice", [
   fc.string({ unit: "grapheme", maxLength: 40 }),
 ], (text) => {
   const clean = [...text].filter((char) => char >= " " && char !== "\u007f").join("");

@@ -2,11 +2,11 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Outcome } from "../../pipelines/engine/outcomes.ts";
+import type { SampleScore } from "../../pipelines/engine/sample_scores.ts";
 import { families } from "../../pipelines/ablations/families.ts";
 import { presets } from "../../pipelines/ablations/presets.ts";
 import type { Json } from "../../pipelines/base/hash.ts";
-import { metricInfos } from "../../pipelines/engine/outcomes.ts";
+import { metricInfos } from "../../pipelines/engine/sample_scores.ts";
 import { claims } from "../../pipelines/report/results/claims.ts";
 import type { Claim } from "../../pipelines/report/results/claim.ts";
 import { type KeptAblation, resultOf } from "../../pipelines/report/results/evidence.ts";
@@ -46,26 +46,22 @@ property(
     const { verdict } = judge({ low, high, bySeed, bound, sees });
     const above = low > bound && bySeed.every((x) => x > bound);
     const below = high < bound && bySeed.every((x) => x < bound);
-    const expected = sees && above
-      ? "reproduced"
-      : sees && below
-      ? "not reproduced"
-      : "not decidable at this scale";
+    const expected = sees && above ? "reproduced" : sees && below ? "not reproduced" : "undecided";
     assert.is(verdict, expected);
   },
 );
 
-rule("times by the least and the greatest ratio", () => {
+rule("times by the least and the largest ratio", () => {
   assert.is(judgeTime({ low: 0.3, high: 0.42 }, 0.42).verdict, "reproduced");
   assert.is(judgeTime({ low: 0.43, high: 0.5 }, 0.42).verdict, "not reproduced");
-  assert.is(judgeTime({ low: 0.4, high: 0.5 }, 0.42).verdict, "not decidable at this scale");
+  assert.is(judgeTime({ low: 0.4, high: 0.5 }, 0.42).verdict, "undecided");
 });
 
 rule("a claim holds if all its comparisons do, and falls with any", () => {
   const yes = { verdict: "reproduced", reason: "", sees: true } as const;
   const no = { verdict: "not reproduced", reason: "", sees: true } as const;
   const open = {
-    verdict: "not decidable at this scale",
+    verdict: "undecided",
     reason: "the interval holds the bound",
     sees: true,
   } as const;
@@ -75,7 +71,7 @@ rule("a claim holds if all its comparisons do, and falls with any", () => {
   assert.is(verdictOf([[yes], [no]]).verdict, "not reproduced");
   assert.is(verdictOf([[no], []]).verdict, "not reproduced");
   for (const undecided of [[[yes], [open]], [[yes], [blind]], [[yes], []], [], [[]]]) {
-    assert.is(verdictOf(undecided).verdict, "not decidable at this scale");
+    assert.is(verdictOf(undecided).verdict, "undecided");
   }
 });
 
@@ -87,7 +83,7 @@ const [more, few] = ["cos-20-84", "cos-20-20"];
 const scenes = 40;
 
 /** An arm that answers a share of two questions a scene rightly, the same scenes with every seed. */
-const outcome = (right: number): Outcome => ({
+const outcome = (right: number): SampleScore => ({
   form: "mean",
   sums: Array.from({ length: scenes }, (_, i) => [i / scenes < right ? 2 : 0, 2]),
 });
@@ -220,7 +216,7 @@ known("a large difference with every seed decides, either way", () => {
 });
 
 known("no difference, seeds apart, floors and controls decide nothing", () => {
-  const open = "not decidable at this scale";
+  const open = "undecided";
   assert.is(verdictFor({ [more]: [0.5, 0.5, 0.5], [few]: [0.5, 0.5, 0.5] }), open);
   assert.is(
     verdictFor({ [more]: [0.9, 0.9, 0.4], [few]: [0.5, 0.5, 0.5] }),
@@ -241,7 +237,7 @@ known("scores without controls decide nothing", () => {
   const record = recordOf("r", { score: "presenceF1", shares }), { summary } = record;
   const arms = summary.arms.map((arm) => ({ ...arm, controls: { blind: {}, shuffled: {} } }));
   const [row] = resultOf([{ ...record, summary: { ...summary, arms } }])(claim).rows;
-  assert.equal([row!.sees, row!.verdict], [false, "not decidable at this scale"]);
+  assert.equal([row!.sees, row!.verdict], [false, "undecided"]);
 });
 
 known("the interval of a difference is that of pairs, and widens with the number of deciding rows", () => {

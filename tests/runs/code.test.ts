@@ -89,7 +89,7 @@ test("all that makes artefacts is among the sources of a stage, or calls them", 
   const covered = new Set(
     Object.values(stageSources).flatMap((roots) => Object.keys(closureOf(roots, memory))),
   );
-  // where artefacts lie and what jobs are decides their keys, not what is in them
+  // where artefacts are and what jobs are decides their keys, not what is in them
   const plumbing = [
     "ablation_record",
     "artefact",

@@ -191,8 +191,8 @@ const copied = (from: string, to: string): void => {
   }
 };
 
-/** What an effect gives; a failure that is no error of its own is a fault of the reader. */
-const told = async <A>(what: string, effect: Effect.Effect<A, unknown>): Promise<A | undefined> => {
+/** Result of an effect; a failure that is no error of its own is a fault of the reader. */
+const reported = async <A>(what: string, effect: Effect.Effect<A, unknown>): Promise<A | undefined> => {
   const exit = await Effect.runPromiseExit(effect);
   if (Exit.isSuccess(exit)) return exit.value;
   const error = Cause.squash(exit.cause) as { readonly _tag?: string; readonly hint?: string };
@@ -210,7 +210,7 @@ property(
     copied(`${folder}/model`, `${root}/good`);
     copied(`${folder}/model`, bad);
     for (const one of some) damage(bad, one);
-    const index = (await told("index", indexRuns(root)))!;
+    const index = (await reported("index", indexRuns(root)))!;
     const paths = [...index.runs, ...index.unreadable].map(({ path }) => path);
     const there = [...Deno.readDirSync(bad)].some(({ name }) => name === "manifest.json");
     assert.equal(paths.toSorted(), there ? [bad, `${root}/good`] : [`${root}/good`]);
@@ -229,16 +229,16 @@ property(
     assert.match(page, 'value="good"');
     for (const format of ["csv", "parquet", "tensorboard"] as const) {
       const out = `${root}/export/${format}`,
-        exported = (await told(format, exportRuns(index.runs, format, out)))!;
+        exported = (await reported(format, exportRuns(index.runs, format, out)))!;
       assert.ok(exported.files.length > 0, "the good run is exported, whatever the other is");
     }
-    const report = await told("report", readReport(bad));
+    const report = await reported("report", readReport(bad));
     if (report !== undefined) reportPage(report);
     await isHeld(`${bad}/lock`);
-    await told("checkpoint", load(`${bad}/checkpoints/a-pretrain.safetensors`));
+    await reported("checkpoint", load(`${bad}/checkpoints/a-pretrain.safetensors`));
     // those that write
-    await told("metrics", Effect.scoped(openMetrics(`${bad}/metrics/a-pretrain.jsonl`)));
-    await told(
+    await reported("metrics", Effect.scoped(openMetrics(`${bad}/metrics/a-pretrain.jsonl`)));
+    await reported(
       "open",
       Effect.scoped(Effect.flatMap(readManifest(bad), (manifest) => openOrCreateRun(bad, manifest))),
     );

@@ -14,7 +14,7 @@ import { indexRuns } from "../../pipelines/runs/index.ts";
 import { LINE_BYTES, metricLine, openMetrics, scanMetrics } from "../../pipelines/runs/metrics.ts";
 import { appendOwn, openOwn, readOwnText, WrongFile } from "../../pipelines/base/own_file.ts";
 import { acquireLock } from "../../pipelines/runs/run_lock.ts";
-import { alsoNamed } from "../../pipelines/runs/second_name.ts";
+import { hardLink } from "../../pipelines/runs/hard_link.ts";
 import { follow, KEPT_RECORDS, noSeries } from "../../pipelines/runs/tail.ts";
 import { digestMetrics } from "../../pipelines/train/digest.ts";
 import { linesOf, records, writeRun } from "../board/runs_on_disk.ts";
@@ -66,7 +66,7 @@ test("a file that is a link, pipe, device, socket or folder is opened by nobody,
   assert.is(Deno.readTextFileSync(precious), text);
   assert.throws(() => Deno.lstatSync(`${folder}/nowhere`));
   // a second name is given to files alone
-  assert.match(String(await failing(alsoNamed(`${run}/metrics/dangling`, `${run}/name`))), /no regular file/);
+  assert.match(String(await failing(hardLink(`${run}/metrics/dangling`, `${run}/name`))), /no regular file/);
 });
 
 test("a folder of a run that leads elsewhere is not followed", async () => {

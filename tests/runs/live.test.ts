@@ -1,4 +1,4 @@
-/** Metrics shown by other programs while a training goes on: files that grow, and begin anew where it resumes. */
+/** Metrics shown by other programs while a training goes on: files that grow, and begin again where it resumes. */
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
@@ -53,7 +53,7 @@ const newRun = (): string => {
   return run;
 };
 
-test("TensorBoard's event file grows while a training goes on; one that resumes begins anew with a restart", async () => {
+test("TensorBoard's event file grows while a training goes on; one that resumes begins again with a restart", async () => {
   const run = newRun(), folder = `${run}/logs/tensorboard/pretrain`, sizes: number[] = [];
   await trained(run, "tensorboard", 0, [1, 2, 3], () => {
     const [name] = names(folder);

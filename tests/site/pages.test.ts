@@ -15,7 +15,7 @@ import { serveSite } from "../../pipelines/site/serve.ts";
 import { openAsker } from "../../pipelines/web/asker.ts";
 import { examples } from "../../pipelines/web/examples.ts";
 import { inspect } from "../../pipelines/web/inspect.ts";
-import { memoryKeeper } from "../../pipelines/web/keeper.ts";
+import { memoryStorage } from "../../pipelines/web/storage.ts";
 import type { PageRequest, WorkerReply } from "../../pipelines/web/messages.ts";
 import { pageModel, type WebModel } from "../../pipelines/web/model.ts";
 import {
@@ -60,11 +60,11 @@ const replies = (
   last: number,
 ): Promise<readonly WorkerReply[]> =>
   page.evaluate(async ([requests, image, last]) => {
-    const blob = await (await fetch(image)).blob(), heard: unknown[] = [];
+    const blob = await (await fetch(image)).blob(), onJobEvent: unknown[] = [];
     const worker = new Worker("assets/worker.js", { type: "module" });
     await new Promise<void>((resolve) => {
       worker.onmessage = ({ data }) => {
-        heard.push(JSON.parse(JSON.stringify(data, (_, v) => v instanceof Float64Array ? [...v] : v)));
+        onJobEvent.push(JSON.parse(JSON.stringify(data, (_, v) => v instanceof Float64Array ? [...v] : v)));
         if (
           data.kind === "failed" || (data.id === last && (data.kind === "maps" || data.kind === "inspected"))
         ) resolve();
@@ -74,7 +74,7 @@ const replies = (
       }
     });
     worker.terminate();
-    return heard as WorkerReply[];
+    return onJobEvent as WorkerReply[];
   }, [requests, image, last] as const);
 
 test.before(async () => {
@@ -88,7 +88,7 @@ test.before(async () => {
 
 test("answers and attention maps have the bits that Deno's CPU computes, and no module is assembled in the page", async () => {
   const sample = model.samples[0]!, questions = [sample.questions[0]!, "is there a cow left of the dog"];
-  const heard = await replies(
+  const onJobEvent = await replies(
     [
       { kind: "open", device: "threads", model: true },
       ...questions.map((question, id) => ({ kind: "ask" as const, id, image: new Blob(), question })),
@@ -106,11 +106,12 @@ test("answers and attention maps have the bits that Deno's CPU computes, and no 
       for (const [id, question] of questions.entries()) {
         const { ids, answer } = yield* asker.answer({ rgb, question }, () => {});
         const { maps, tokens } = yield* asker.maps({ rgb, question }, ids);
-        const of = (kind: string) => heard.find((one) => one.kind === kind && "id" in one && one.id === id);
+        const of = (kind: string) =>
+          onJobEvent.find((one) => one.kind === kind && "id" in one && one.id === id);
         assert.is(
           (of("answered") as { answer: string } | undefined)?.answer,
           answer,
-          JSON.stringify(heard.at(-1)),
+          JSON.stringify(onJobEvent.at(-1)),
         );
         const there = of("maps") as { tokens: readonly string[]; maps: unknown };
         assert.equal(there.tokens, tokens);
@@ -127,7 +128,7 @@ test("answers and attention maps have the bits that Deno's CPU computes, and no 
 test("losses and gradients have the bits that Deno's CPU computes, on threads and on one thread", async () => {
   const names = Object.keys(examples);
   for (const device of ["threads", "thread"] as const) {
-    const heard = await replies(
+    const onJobEvent = await replies(
       [
         { kind: "open", device, model: false },
         ...names.map((example, id) => ({ kind: "inspect" as const, id, example })),
@@ -135,7 +136,7 @@ test("losses and gradients have the bits that Deno's CPU computes, on threads an
       "icon.svg",
       names.length - 1,
     );
-    const found = heard.flatMap((one) =>
+    const found = onJobEvent.flatMap((one) =>
       one.kind === "inspected" ? [[one.inspection.value, one.inspection.gradientNorm]] : []
     );
     const here = await Effect.runPromise(
@@ -144,7 +145,7 @@ test("losses and gradients have the bits that Deno's CPU computes, on threads an
     assert.equal(
       found,
       here.map(({ value, gradientNorm }) => [value, gradientNorm]),
-      JSON.stringify(heard.at(-1)),
+      JSON.stringify(onJobEvent.at(-1)),
     );
   }
 });
@@ -235,7 +236,7 @@ test("a training that is left in the middle goes on to the bytes of one that was
   await page.goto(`${url}train.html`);
   const train = () =>
     page.evaluate(async (names) => {
-      const losses: number[][] = [], heard: string[] = [];
+      const losses: number[][] = [], onJobEvent: string[] = [];
       const worker = new Worker("assets/train_worker.js", { type: "module" });
       const kept = async () => {
         // deno-lint-ignore no-explicit-any
@@ -248,7 +249,7 @@ test("a training that is left in the middle goes on to the bytes of one that was
       await new Promise<void>((resolve) => {
         worker.onmessage = ({ data }) => {
           if (data.kind === "step") losses.push([data.arm, data.step, data.loss]);
-          if (data.kind === "failed") heard.push(data.message);
+          if (data.kind === "failed") onJobEvent.push(data.message);
           // the tab is closed while the last step before the end is on its way
           const leaves = losses.some(([, step]) => step === 3) && losses[0]![1] === 1;
           if (leaves || data.kind === "finished" || data.kind === "failed") resolve();
@@ -256,14 +257,14 @@ test("a training that is left in the middle goes on to the bytes of one that was
         worker.postMessage({ kind: "start", device: "threads", fresh: false });
       });
       worker.terminate();
-      return { losses, heard, kept: heard.length > 0 ? [] : await kept() };
-    }, names) as Promise<{ losses: number[][]; heard: string[]; kept: string[] }>;
+      return { losses, onJobEvent, kept: onJobEvent.length > 0 ? [] : await kept() };
+    }, names) as Promise<{ losses: number[][]; onJobEvent: string[]; kept: string[] }>;
   const first = await train(), second = await train();
-  assert.equal([...first.heard, ...second.heard], []);
+  assert.equal([...first.onJobEvent, ...second.onJobEvent], []);
   assert.is(second.losses[0]![1], 3, "from the checkpoint after two steps");
   const training = JSON.parse(await Deno.readTextFile(`${site}/model/training.json`)) as WebTraining;
   const { file, columns, count, side } = training.sheet,
-    keeper = memoryKeeper(),
+    storage = memoryStorage(),
     events: TrainingEvent[] = [];
   const images = await Promise.all(Array.from({ length: count }, (_, i) =>
     sharp(`${site}/${file}`).extract({
@@ -281,7 +282,7 @@ test("a training that is left in the middle goes on to the bytes of one that was
         images,
         tokenizer: tokenizerOf(model.tokenizer),
         encoder,
-        keeper,
+        storage,
         onEvent: (event) => events.push(event),
         stopped: () => false,
       });
@@ -291,7 +292,10 @@ test("a training that is left in the middle goes on to the bytes of one that was
   assert.equal(first.losses, steps.slice(0, first.losses.length));
   assert.equal(second.losses, steps.slice(-second.losses.length));
   for (const [i, name] of names.entries()) {
-    const hash = await crypto.subtle.digest("SHA-256", (await keeper.load(name))! as Uint8Array<ArrayBuffer>);
+    const hash = await crypto.subtle.digest(
+      "SHA-256",
+      (await storage.load(name))! as Uint8Array<ArrayBuffer>,
+    );
     assert.is(second.kept[i], [...new Uint8Array(hash)].join(" "), name);
   }
 });

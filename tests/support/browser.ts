@@ -3,7 +3,7 @@ import { type Browser, chromium } from "playwright-core";
 
 const DEBIAN = "/usr/bin/chromium";
 
-/** Opens the browser; a machine without one is told what to install. */
+/** Opens the browser; a machine without one is informed what to install. */
 export const openBrowser = async (): Promise<Browser> => {
   const program = Deno.env.get("CHROMIUM") ?? DEBIAN;
   try {

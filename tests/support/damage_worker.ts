@@ -15,7 +15,7 @@ export interface Damage {
   readonly files: readonly { readonly name: string; readonly bytes: Uint8Array }[];
   /** Which of them is damaged. */
   readonly which: number;
-  /** How it is damaged, each time anew: which bytes become what. */
+  /** How it is damaged, each time again: which bytes become what. */
   readonly damages: Edits[] | EveryByte;
 }
 
@@ -30,13 +30,13 @@ export interface EveryByte {
   readonly changes: number;
 }
 
-/** What became of the damaged files. */
+/** Result of the damaged files. */
 export interface Damaged {
   /** Files that were read to their end. */
   readonly read: number;
   /** Files that were refused as a whole. */
   readonly broken: number;
-  /** What is wrong with the reader, by place; nothing if all is right. */
+  /** The fault of the reader, by place; nothing if all is right. */
   readonly wrong: readonly string[];
 }
 

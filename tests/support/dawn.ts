@@ -41,7 +41,7 @@ const scope = Scope.makeUnsafe(), opened = new Map<string, Promise<Context.Conte
 
 let checker: Opened | undefined;
 
-/** The services of a device of Dawn of which the compiler is told something else than is true; opened once. */
+/** The services of a device of Dawn of which the compiler is informed something else than is true; opened once. */
 export const dawnServices = (
   as: Partial<DeviceProfile> = {},
   options: DawnOptions = {},

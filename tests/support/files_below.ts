@@ -1,4 +1,4 @@
-/** All files below a folder, as they stand. */
+/** All files below a folder, unchanged. */
 
 /** A file's content and when it was last written. */
 export type FileState = readonly [hash: string, written: number];

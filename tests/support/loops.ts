@@ -6,7 +6,7 @@ import { booleans, floats, integers } from "./random.ts";
 /** The form of `scan`. */
 export type Scan = typeof cs.scan;
 
-/** What `scan` means, turn by turn. */
+/** Meaning of `scan`, turn by turn. */
 export const unrolled: Scan = (body, { carry, xs, length, reverse = false }) => {
   const leaves = xs === undefined ? [] : cs.tensors.leaves(xs as Tensor), n = leaves[0]?.shape[0] ?? length!;
   const stacks: unknown[] = [];
@@ -32,7 +32,7 @@ export const unrolled: Scan = (body, { carry, xs, length, reverse = false }) => 
 
 /** A program: parameters by name, and results of them. */
 export interface LoopProgram {
-  /** What is tried. */
+  /** The trials. */
   readonly name: string;
   /** Shapes of the f32 parameters. */
   readonly params: Readonly<Record<string, Shape>>;
@@ -75,19 +75,19 @@ export const loopPrograms: readonly LoopProgram[] = [
   recurrent("one turn", 1, 3),
   recurrent("backwards", 4, 3, { reverse: true }),
   {
-    name: "no slices and no stacks; a constant, a view and a dear expression from outside",
+    name: "no slices and no stacks; a constant, a view and an expensive expression from outside",
     params: { h: [2, 3], w: [3, 3], b: [3] },
     of: (scan) => ({ h, w, b }) => {
-      const dear = cs.exp(cs.mul(b!, 0.5));
+      const expensive = cs.exp(cs.mul(b!, 0.5));
       const [last] = scan(
-        (c: Tensor) => [cs.add(step(cs.transpose(w!))(c), cs.mul(dear, b!))],
+        (c: Tensor) => [cs.add(step(cs.transpose(w!))(c), cs.mul(expensive, b!))],
         { carry: h!, length: 5 },
       );
       return [last];
     },
   },
   {
-    name: "no carry: turns beside each other",
+    name: "no carry: turns alongside each other",
     params: { x: [4, 2, 3], b: [3] },
     of: (scan) => ({ x, b }) => {
       const [, ys] = scan((_: readonly Tensor[], t: Tensor) => [[], cs.mul(cs.sin(t), b!)], {

@@ -2,7 +2,7 @@
  * Runs the text of a kernel that uses subgroup matrices, without any GPU: statements become JavaScript, lanes become
  * generators that meet at barriers, and each matrix belongs to the first lane of its subgroup. Every access outside
  * an array throws, so that nothing is hidden by clamping; so does a lane that meets, between two barriers, what another
- * one writes, and a matrix that lies where units do not take it.
+ * one writes, and a matrix that is where units do not take it.
  */
 import type { Dispatch } from "@chain-of-sight/kernels";
 
@@ -18,7 +18,7 @@ interface Clock {
   turn: number;
 }
 
-/** An array that refuses what lies outside of it, and what lanes do there without a barrier between. */
+/** An array that refuses what is outside of it, and what lanes do there without a barrier between. */
 class Cells {
   readonly data: Float64Array;
   readonly #each: number;
@@ -49,7 +49,7 @@ class Cells {
     if (clock !== undefined) {
       if (this.#written[at] === clock.turn && this.#writer[at] !== clock.lane) {
         throw new Error(
-          `lane ${clock.lane} reads number ${at} beside lane ${this.#writer[at]} that writes it`,
+          `lane ${clock.lane} reads number ${at} alongside lane ${this.#writer[at]} that writes it`,
         );
       }
       const again = this.#read[at] === clock.turn && this.#reader[at] !== clock.lane;

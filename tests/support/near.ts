@@ -3,7 +3,7 @@ import type { NdArray } from "@chain-of-sight/core";
 
 /** How far two arrays may be apart. */
 export interface Tolerance {
-  /** Part relative to the greatest finite magnitude of the expected array. */
+  /** Part relative to the largest finite magnitude of the expected array. */
   readonly rtol: number;
   /** Absolute part. */
   readonly atol: number;
@@ -12,15 +12,15 @@ export interface Tolerance {
 /** Equal, element by element. */
 export const exactly: Tolerance = { rtol: 0, atol: 0 };
 
-/** What a comparison found. */
+/** Findings of a comparison. */
 export interface Difference {
-  /** Greatest difference of finite elements. */
+  /** Largest difference of finite elements. */
   readonly worst: number;
-  /** Greatest finite magnitude of the expected array. */
+  /** Largest finite magnitude of the expected array. */
   readonly scale: number;
   /** Index of the worst element, or of the first that is finite in one array only; -1 for empty arrays. */
   readonly at: number;
-  /** Whether NaN and infinities stand in the same places. */
+  /** Whether NaN and infinities are in the same places. */
   readonly sameSpecials: boolean;
 }
 
@@ -46,7 +46,7 @@ export const times = ({ rtol, atol }: Tolerance, factor: number): Tolerance => (
   atol: atol * factor,
 });
 
-/** Asserts that an array is near another; returns the difference relative to the greatest expected magnitude. */
+/** Asserts that an array is near another; returns the difference relative to the largest expected magnitude. */
 export const near = (
   label: string,
   actual: NdArray,
@@ -69,7 +69,7 @@ export const near = (
       }).join("  ");
     throw new Error(
       `${label}: off by ${worst.toExponential(2)} at element ${at} of [${actual.shape}], allowed ` +
-        `${allowed.toExponential(2)} (atol ${atol}, rtol ${rtol}, greatest ${scale.toPrecision(4)})\n` +
+        `${allowed.toExponential(2)} (atol ${atol}, rtol ${rtol}, largest ${scale.toPrecision(4)})\n` +
         `  actual    ${around(actual.data)}\n  expected  ${around(expected.data)}`,
     );
   }

@@ -30,7 +30,7 @@ const stepOf = (name: string) => {
       return [mean, { tokens: count }];
     },
     optimiser,
-    schedule: cs.constantRate(0.1),
+    schedule: cs.constantLearningRate(0.1),
     maxNorm: 1,
   });
   const after = step(state, {

@@ -72,13 +72,13 @@ const report = (event: FuzzEvent): void => {
   Deno.writeTextFileSync(request.report, `${JSON.stringify(event)}\n`, { append: true });
 };
 
-const MOST_CHARACTERS = 4000, SHRINKING_SECONDS = 20;
+const MAX_CHARACTERS = 4000, SHRINKING_SECONDS = 20;
 
 const printed = (value: unknown): string => {
   const text = fc.stringify(value);
-  return text.length <= MOST_CHARACTERS
+  return text.length <= MAX_CHARACTERS
     ? text
-    : `${text.slice(0, MOST_CHARACTERS)}... (${text.length} characters)`;
+    : `${text.slice(0, MAX_CHARACTERS)}... (${text.length} characters)`;
 };
 
 /** The error of a check, saying more; uvu shows the difference if it is one of its assertions. */

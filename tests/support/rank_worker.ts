@@ -6,7 +6,7 @@ import { deviceNamed } from "@chain-of-sight/kernels";
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
-import { heardSignal, hearSignal, listenToSignals, signalCodes } from "../../pipelines/base/signals.ts";
+import { listenToSignals, receivedSignal, receiveSignal, signalCodes } from "../../pipelines/base/signals.ts";
 import { sha256 } from "../../pipelines/base/hash.ts";
 import { openMpi, startedAsRank } from "../../pipelines/ranks/mpi.ts";
 import { oneRank, type Ranks, theRanks } from "../../pipelines/ranks/ranks.ts";
@@ -61,7 +61,7 @@ const trained = (ask: Ask, opened: Ranks) =>
       if (fault === undefined || fault.rank !== ranks.rank || fault.step !== step) return undefined;
       if (fault.kind === "throws") return new Error(`rank ${ranks.rank} threw`);
       if (fault.kind === "no folder") Deno.renameSync(folder, `${folder}.away`);
-      else if (fault.kind === "SIGUSR1") hearSignal("SIGUSR1");
+      else if (fault.kind === "SIGUSR1") receiveSignal("SIGUSR1");
       else if (fault.kind !== "NaN") Deno.kill(Deno.pid, fault.kind);
       return undefined;
     });
@@ -106,6 +106,6 @@ const program = Effect.scoped(Effect.gen(function* () {
   const ranks = startedAsRank() ? yield* openMpi(asks[0]!.watchdog ?? 60) : oneRank;
   for (const ask of asks) yield* trained(ask, ranks);
 }));
-const exit = await Effect.runPromiseExit(program), signal = heardSignal();
+const exit = await Effect.runPromiseExit(program), signal = receivedSignal();
 if (Exit.isFailure(exit) && signal === undefined) console.error(String(Cause.squash(exit.cause)));
 Deno.exit(signal !== undefined ? signalCodes[signal] : Exit.isSuccess(exit) ? 0 : 1);

@@ -36,11 +36,11 @@ const blank = ({ dtype, shape }: Tensor): Cell => ({
   value: ndarray(dtype, shape, zeros(dtype, sizeOf(shape))),
 });
 
-const load: DeviceService["load"] = (plan, beside = []) =>
+const load: DeviceService["load"] = (plan, alongside = []) =>
   Effect.gen(function* () {
     const cells = new Map<string, Cell>(), outputs = new Map<string, NdArray>();
     for (const [path, tensor] of Object.entries(plan.inputs)) {
-      const home = beside.find((program) => path in program.plan.inputs), there = home?.plan.inputs[path];
+      const home = alongside.find((program) => path in program.plan.inputs), there = home?.plan.inputs[path];
       if (there !== undefined && !(equals(there.shape, tensor.shape) && there.dtype === tensor.dtype)) {
         return yield* Effect.fail(
           new TreeError({
@@ -53,7 +53,7 @@ const load: DeviceService["load"] = (plan, beside = []) =>
       }
       cells.set(path, (home === undefined ? undefined : homes.get(home)!.cells.get(path)) ?? blank(tensor));
     }
-    const written = new Written(plan, beside.map((program) => homes.get(program)!.written));
+    const written = new Written(plan, alongside.map((program) => homes.get(program)!.written));
     const program: Program = {
       plan,
       bytes: 0,

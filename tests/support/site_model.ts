@@ -6,7 +6,7 @@ import { type DataConfig, defaultData } from "../../pipelines/scenes/config.ts";
 import type { SiteModel } from "../../pipelines/site/export.ts";
 import type { TrainingSize } from "../../pipelines/site/training.ts";
 import { type ModelConfig, modelOf, partsOf, type PlacedBridge } from "../../pipelines/stages/model.ts";
-import { imageWriter } from "../../pipelines/stages/writer.ts";
+import { imageCausalLM } from "../../pipelines/stages/causal_lm.ts";
 import { lazyArrays } from "../../pipelines/weights/lazy.ts";
 import { namedTemplates } from "../../pipelines/text/templates.ts";
 
@@ -27,7 +27,7 @@ export const siteModel = (): SiteModel => {
     arm: "untrained",
     parts,
     bridge,
-    writer: imageWriter({ model: parts, bridge, params: lazyArrays(params) }, lazyArrays(encoder)),
+    causalLM: imageCausalLM({ model: parts, bridge, params: lazyArrays(params) }, lazyArrays(encoder)),
     language: { tokenizer: shippedTokenizer.json, template: namedTemplates.plain },
     experiment: { world: { data, vocabulary: "shipped" } },
   } as SiteModel;

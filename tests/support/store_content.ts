@@ -1,4 +1,4 @@
-/** What a store and the summary of an ablation hold, without what tells times. */
+/** Contents of a store and the summary of an ablation, without what tells times. */
 type Json = Readonly<Record<string, unknown>>;
 
 /** A file of JSON. */

@@ -27,7 +27,7 @@ export const tinySettings: readonly string[] = [
 /** The experiment. */
 export const tinyExperiment: Experiment = right(changedBy(presets.smoke.base, tinySettings));
 
-/** Runs an experiment into a directory; its store is beside it unless said. */
+/** Runs an experiment into a directory; its store is next to it unless said. */
 export const runInto = (
   experiment: Experiment,
   out: string,

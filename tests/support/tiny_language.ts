@@ -27,7 +27,7 @@ const source = <E = never>(
   failing: (step: number) => E | undefined = () => undefined,
 ): LanguageSource<E> => ({
   identity: { rows: "random" },
-  sight: { kind: "features", levels: 2, cells, width },
+  visionInput: { kind: "features", levels: 2, cells, width },
   length,
   vocabulary,
   words: { yes: 1, no: 2 },

@@ -18,7 +18,7 @@ const scope = Scope.makeUnsafe();
 
 const opened = new Map<string, Promise<Context.Context<Device>>>();
 
-/** The services of a device of which the compiler is told something else than is true; opened once. */
+/** The services of a device of which the compiler is informed something else than is true; opened once. */
 export const servicesAs = (as: Partial<DeviceProfile>): Promise<Context.Context<Device>> => {
   const key = JSON.stringify(as);
   const found = opened.get(key) ?? Effect.runPromise(Layer.buildWithScope(webGpu(as), scope));

@@ -242,7 +242,7 @@ test("patterns of published tokenizers are within the bounds", () => {
 
 const turns = (n: number): readonly Message[] =>
   Array.from({ length: n }, (_, i) => [
-    { role: "user", content: `${i} what is beside the old stone bridge` } as const,
+    { role: "user", content: `${i} what is alongside the old stone bridge` } as const,
     { role: "assistant", content: `${i} a man, two dogs and a bicycle` } as const,
   ]).flat();
 
@@ -278,9 +278,9 @@ test("the words of the presence metric are the first tokens that rows have of ye
           { role: "user", content: "is there a cow" },
           { role: "assistant", content: answer },
         ]));
-        const learnt = tokens.ids.filter((_, i) => tokens.learnt[i] === 1);
-        assert.is(language.words[answer], learnt[0], `${name}, ${answer}`);
-        assert.is(language.first(answer), learnt[0]);
+        const learned = tokens.ids.filter((_, i) => tokens.learned[i] === 1);
+        assert.is(language.words[answer], learned[0], `${name}, ${answer}`);
+        assert.is(language.first(answer), learned[0]);
       }
       assert.is.not(language.words.yes, language.words.no);
     }

@@ -27,7 +27,7 @@ trajectorySuite("cpu, a kernel for each parameter", stepOnCpu({ batch: false }))
 trajectorySuite("cpu, naive", stepOnCpu({ fuse: false }));
 trajectorySuite("cpu, blocks in a loop", stepOnCpu(), { scan: true });
 trajectorySuite("cpu, naive, blocks in a loop", stepOnCpu({ fuse: false, simplify: false }), { scan: true });
-trajectorySuite("cpu, blocks in a loop, computed again", stepOnCpu(), {
+trajectorySuite("cpu, blocks in a loop, recomputed", stepOnCpu(), {
   scan: true,
   remat: under("model.layers"),
 });

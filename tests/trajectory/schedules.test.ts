@@ -13,7 +13,7 @@ import * as assert from "uvu/assert";
 import { servicesAs, stepOnWebGpu } from "../support/webgpu.ts";
 import { type MakeStepper, trajectorySuite } from "./suite.ts";
 
-/** Steps under schedules that lie `at` so far in the space of every kernel, as software or as a GPU. */
+/** Steps under schedules that are `at` so far in the space of every kernel, as software or as a GPU. */
 const forced = (at: number, software: boolean): MakeStepper => async (program) => {
   const as = { software }, { profile } = Context.get(await servicesAs(as), theDevice());
   const donate = Object.fromEntries(Object.keys(program.next).map((path) => [path, path]));

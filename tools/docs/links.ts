@@ -19,7 +19,7 @@ const attributes = (document: Document, name: string): readonly string[] =>
 /**
  * References of pages that lead nowhere, as `page: reference`.
  * @param texts - the pages by their place in the site.
- * @param has - whether the site has a file beside these pages.
+ * @param has - whether the site has a file alongside these pages.
  */
 export const deadLinks = (
   texts: ReadonlyMap<string, string>,

@@ -5,11 +5,11 @@ import { folderOf } from "../../pipelines/base/paths.ts";
 import { NotebookError } from "../../pipelines/notebooks/fault.ts";
 import { type Notebook, wholeText } from "./notebook.ts";
 
-/** A notebook and where it lies. */
+/** A notebook and where it is. */
 export interface NamedNotebook {
   /** Its file. */
   readonly path: string;
-  /** What it holds. */
+  /** Its contents. */
   readonly notebook: Notebook;
 }
 

@@ -163,7 +163,7 @@ export interface ExecuteOptions extends Omit<KernelOptions, "folder"> {
 /**
  * Runs a notebook in its own folder. A cell that throws, lacks a declared output or loses its kernel ends the run; the
  * result has the outputs so far and what failed.
- * @param path - where the notebook lies; its cells resolve imports from there.
+ * @param path - where the notebook is; its cells resolve imports from there.
  */
 export const executeNotebook = (
   path: string,

@@ -24,7 +24,7 @@ import { connect, type Socket, type SocketType } from "./zmtp.ts";
 export interface KernelOptions {
   /** The folder that it runs in: imports and `deno.json` are looked for from there. */
   readonly folder: string;
-  /** Environment beside that of this process. */
+  /** Environment alongside that of this process. */
   readonly env?: Readonly<Record<string, string>>;
   /** Program and arguments; the file with ports and key comes last. `deno jupyter --kernel --conn` if absent. */
   readonly command?: readonly [string, ...string[]];
@@ -34,7 +34,7 @@ export interface KernelOptions {
   readonly grace?: number;
 }
 
-/** What a cell did. */
+/** Actions of a cell. */
 export interface Ran {
   /** Its outputs; what it threw is the last of them. */
   readonly outputs: readonly Output[];
@@ -155,7 +155,7 @@ const connection: Effect.Effect<Connection, DiskError, Scope.Scope> = Effect.gen
   return { ports, key, file };
 });
 
-/** What a process writes, at its end; of much, the last. */
+/** Output of a process, at its end; of much, the last. */
 const tailOf = async (stream: ReadableStream<Uint8Array>, most = 2000): Promise<string> => {
   let tail = "";
   for await (const text of stream.pipeThrough(new TextDecoderStream())) tail = (tail + text).slice(-most);
@@ -288,8 +288,8 @@ export const openKernel = (
         Queue.take(broadcasts),
         ({ parent, content }) => parent === id && content.execution_state === "idle" ? Effect.void : idle,
       );
-      const heard = yield* Effect.timeoutOption(Effect.andThen(replyTo(id), idle), 100);
-      if (Option.isNone(heard)) yield* listening;
+      const onJobEvent = yield* Effect.timeoutOption(Effect.andThen(replyTo(id), idle), 100);
+      if (Option.isNone(onJobEvent)) yield* listening;
     });
 
     const execute: ExecuteCode = (code, complete = () => true) =>

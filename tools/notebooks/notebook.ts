@@ -16,7 +16,7 @@ export interface StreamOutput extends TypeOf<typeof streamOutputCodec> {}
 /** What a cell displayed, or the value of its last expression. */
 export interface DataOutput extends TypeOf<typeof dataOutputCodec> {}
 
-/** What a cell threw. */
+/** Error of a cell. */
 export interface ErrorOutput extends TypeOf<typeof errorOutputCodec> {}
 
 /** One output of a cell. */
@@ -38,7 +38,7 @@ export const streamOutputCodec = t.type({
   output_type: t.literal("stream"),
   /** The stream. */
   name: t.keyof({ stdout: null, stderr: null }),
-  /** What was written. */
+  /** The written output. */
   text: lines,
 });
 

@@ -38,7 +38,7 @@ const added = (before: Collected, output: Output, id?: string): Collected => {
   return { outputs: [...base.outputs, output], displays, clearNext: false };
 };
 
-/** What a cell threw, from the content of a broadcast or of a reply; undefined where it is neither. */
+/** Error of a cell, from the content of a broadcast or of a reply; undefined where it is neither. */
 export const errorOf = (content: unknown): Output | undefined =>
   failure.is(content)
     ? {

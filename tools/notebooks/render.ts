@@ -14,7 +14,7 @@ import {
   wholeText,
 } from "./notebook.ts";
 
-/** The style sheet of notebooks, beside that of reports. */
+/** The style sheet of notebooks, alongside that of reports. */
 export const notebookStyle: Html = trusted(`
 main { max-width: 980px; }
 main > section { margin: 14px 0; } pre.code { border-left: 3px solid var(--mark); }

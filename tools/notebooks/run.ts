@@ -19,7 +19,7 @@ export interface NotebookRun {
   readonly only: readonly string[];
   /** The size of their experiments. */
   readonly preset: PresetName;
-  /** What computes. */
+  /** Device that runs it. */
   readonly device: DeviceName;
   /** The folder of executed copies and pages. */
   readonly out: string;

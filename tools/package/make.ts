@@ -86,7 +86,7 @@ const declarationOf = (path: string): string =>
 /** Writes the package into a folder. */
 export const makePackage = (folder: string): Effect.Effect<void, DiskError | SiteError> =>
   Effect.gen(function* () {
-    // entries of one folder, so that modules find their workers beside themselves
+    // entries of one folder, so that modules find their workers alongside themselves
     const entries = yield* onDisk("make", folder, async () => {
       await Deno.mkdir(folder, { recursive: true });
       const temporary = await Deno.makeTempDir();

@@ -10,7 +10,7 @@ export interface Entry {
   readonly name: string;
   /** The same for several. */
   readonly plural: string;
-  /** What it is. */
+  /** Its kind. */
   readonly group: Group;
   /** Where it is found, the main theme first. */
   readonly themes: readonly Theme[];

@@ -22,7 +22,7 @@ import { alikePairs, type Thumb, thumbOf } from "./likeness.ts";
 import { dominantColour } from "./palette.ts";
 import { type Nouns, openNouns, synsetOf } from "./wordnet.ts";
 
-/** Drawings that differ by less, of 255, cannot be told apart at 24 pixels. */
+/** Drawings that differ by less, of 255, cannot be distinguished at 24 pixels. */
 const ALIKE = 54;
 /** Concepts that are held out. */
 const HELD_OUT = 80;

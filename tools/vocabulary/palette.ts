@@ -2,10 +2,10 @@
 import { type ColourName, colourNames } from "../../pipelines/scenes/colours.ts";
 import type { Raster } from "../../pipelines/scenes/raster.ts";
 
-/** Least share of the visible pixels that a dominating colour has. */
+/** Minimum share of the visible pixels that a dominating colour has. */
 const DOMINATES = 0.5;
 /** Greatest share of the visible pixels that the second colour may have. */
-const BESIDE = 0.22;
+const ALONGSIDE = 0.22;
 
 /**
  * The colour term of a pixel: by lightness and saturation where there is little hue, by hue else. Dark orange and dark
@@ -33,7 +33,7 @@ export const termOf = (r: number, g: number, b: number): ColourName => {
   return light > 0.55 ? "pink" : "purple";
 };
 
-/** Shares of the visible pixels by colour term, the greatest first. */
+/** Shares of the visible pixels by colour term, the largest first. */
 const colourShares = ({ rgba }: Raster): readonly (readonly [ColourName, number])[] => {
   const counts = new Map<ColourName, number>(colourNames.map((name) => [name, 0]));
   let all = 0;
@@ -69,5 +69,5 @@ export const dominantColour = (raster: Raster): ColourName | undefined => {
       readonly [ColourName, number],
     ];
   const neighbours = near.some((pair) => pair.includes(first) && pair.includes(second));
-  return share >= DOMINATES && next <= (neighbours ? BESIDE * 0.75 : BESIDE) ? first : undefined;
+  return share >= DOMINATES && next <= (neighbours ? ALONGSIDE * 0.75 : ALONGSIDE) ? first : undefined;
 };

@@ -71,7 +71,7 @@ export const openNouns = (): Nouns => {
 };
 
 const artifact = [6];
-/** Files in which the senses of a group's names are looked for, the likeliest first. */
+/** Files in which the senses of a group's names are looked for, the most likely first. */
 const files: Readonly<Record<Group, readonly number[]>> = {
   animal: [5],
   plant: [20],
@@ -94,7 +94,7 @@ const files: Readonly<Record<Group, readonly number[]>> = {
   flag: artifact,
 };
 
-/** Names whose likeliest sense in the files above is another thing: their lemma and the number of the sense. */
+/** Names whose most likely sense in the files above is another thing: their lemma and the number of the sense. */
 const meant: Readonly<Record<string, readonly [lemma: string, sense: number]>> = {
   football: ["soccer_ball", 1],
   kebab: ["kabob", 1],

@@ -43,7 +43,7 @@ const parsePart = (
 
 /**
  * The files `existence.txt` and so on that MME's calculation.py reads. Law: parsing gives back the answers, with tabs
- * and line ends as spaces; questions are told apart by subtask, image and text.
+ * and line ends as spaces; questions are distinguished by subtask, image and text.
  */
 export const mmeFiles: SubmissionFormat = {
   name: "mme",

@@ -4,7 +4,7 @@ import { compressors } from "hyparquet-compressors";
 import { parquetHeader } from "hyparquet/src/column.js";
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
 import { type Reader, readerOf, readRuns, readValues } from "./encodings.ts";
-import { type LeafPlan, MOST_BYTES, mostExpanded } from "./plan.ts";
+import { type LeafPlan, MAX_BYTES, maxExpansion } from "./plan.ts";
 import { structureEnd, TableFault } from "./thrift_check.ts";
 
 /** A value of a column: bytes, a number, or nothing. */
@@ -14,7 +14,7 @@ const native = { GZIP: gunzipSync, BROTLI: brotliDecompressSync, ZSTD: zstdDecom
 
 /** A page as it was before compression, of exactly `size` bytes. */
 const expanded = (bytes: Uint8Array, size: number, codec: CompressionCodec): Uint8Array => {
-  if (size > mostExpanded(bytes.length)) {
+  if (size > maxExpansion(bytes.length)) {
     throw new TableFault(`a page of ${size} bytes from ${bytes.length} compressed ones`);
   }
   if (size === 0) return new Uint8Array(0);
@@ -28,7 +28,7 @@ const expanded = (bytes: Uint8Array, size: number, codec: CompressionCodec): Uin
   if (made.length !== size) {
     throw new TableFault(`a page of ${made.length} bytes, where its header says ${size}`);
   }
-  // small results of zlib lie in memory that others share
+  // small results of zlib are in memory that others share
   return codec !== "UNCOMPRESSED" && made.buffer.byteLength > made.length ? Uint8Array.from(made) : made;
 };
 
@@ -39,7 +39,7 @@ const within = (value: number | undefined, most: number, what: string): number =
   return value;
 };
 
-/** What a data page holds: levels and values, apart, and how many of them. */
+/** Contents of a data page: levels and values, apart, and how many of them. */
 interface Page {
   readonly values: number;
   readonly encoding: string | undefined;
@@ -83,7 +83,7 @@ const secondPage = (header: PageHeader, bytes: Uint8Array, leaf: LeafPlan, rows:
     "the length of levels",
   );
   const before = repetition + definition, rest = bytes.subarray(before);
-  const size = within(header.uncompressed_page_size - before, MOST_BYTES, "the length of a page");
+  const size = within(header.uncompressed_page_size - before, MAX_BYTES, "the length of a page");
   const data = readerOf(expanded(rest, size, head.is_compressed === false ? "UNCOMPRESSED" : leaf.codec));
   const levels = leaf.level === 0
     ? undefined
@@ -142,7 +142,7 @@ export const readLeaf = (bytes: Uint8Array, leaf: LeafPlan, rows: number): Value
         "the values of a dictionary",
       );
       const data = readerOf(expanded(content, header.uncompressed_page_size, leaf.codec));
-      dictionary = readValues(data, "PLAIN", leaf, count, MOST_BYTES);
+      dictionary = readValues(data, "PLAIN", leaf, count, MAX_BYTES);
       continue;
     }
     const left = rows - out.length;
@@ -158,16 +158,16 @@ export const readLeaf = (bytes: Uint8Array, leaf: LeafPlan, rows: number): Value
     const count = levels === undefined ? values : levels.reduce((n, l) => n + (l === level ? 1 : 0), 0);
     const decoded = page.encoding?.endsWith("_DICTIONARY") === true
       ? fromDictionary(page.data, dictionary, count)
-      : readValues(page.data, page.encoding as never, leaf, count, MOST_BYTES);
+      : readValues(page.data, page.encoding as never, leaf, count, MAX_BYTES);
     for (let i = 0, next = 0; i < values; i++) {
       if (levels !== undefined && levels[i] !== level) {
         out.push(undefined);
         continue;
       }
       const value = decoded[next++] as Value;
-      // one value of a dictionary may stand in any number of rows
+      // one value of a dictionary may be in any number of rows
       held += value instanceof Uint8Array ? value.length : 8;
-      if (held > MOST_BYTES) throw new TableFault(`rows of more than ${MOST_BYTES} bytes`);
+      if (held > MAX_BYTES) throw new TableFault(`rows of more than ${MAX_BYTES} bytes`);
       out.push(value instanceof Uint8Array || value === undefined ? value : number(value, leaf));
     }
   }

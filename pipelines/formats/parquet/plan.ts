@@ -2,7 +2,7 @@
 import { type ColumnMetaData, type FileMetaData, parquetMetadata, type SchemaElement } from "hyparquet";
 import { structureEnd, TableFault } from "./thrift_check.ts";
 
-/** What a column is for, with the names that it may have; the first that a table has counts. */
+/** Purpose of a column, with the names that it may have; the first that a table has counts. */
 const columnNames = {
   caption: ["caption", "text", "TEXT", "txt"],
   url: ["url", "URL"],
@@ -10,12 +10,12 @@ const columnNames = {
   id: ["id", "key", "image_id"],
 } as const;
 
-/** What a column is for. */
+/** Purpose of a column. */
 export type ColumnKind = keyof typeof columnNames;
 
 /** A physical column of one group. */
 export interface LeafPlan {
-  /** What it is for. */
+  /** Its purpose. */
   readonly kind: ColumnKind;
   /** Which part of an image's structure it holds; the value itself if absent. */
   readonly part?: "bytes" | "path";
@@ -49,14 +49,14 @@ export interface GroupPlan {
   readonly leaves: readonly LeafPlan[];
 }
 
-/** Most rows, and most bytes before compression, of one group: a group is decoded at once. */
-export const MOST_ROWS = 2 ** 23;
-/** See {@link MOST_ROWS}. */
-export const MOST_BYTES = 2 ** 30;
-/** Bytes that `length` compressed bytes may stand for: a thousand times as many, which is what gzip can do. */
-export const mostExpanded = (length: number): number => Math.min(MOST_BYTES, 2 ** 24 + 1024 * length);
+/** Maximum number of rows, and most bytes before compression, of one group: a group is decoded at once. */
+export const MAX_ROWS = 2 ** 23;
+/** See {@link MAX_ROWS}. */
+export const MAX_BYTES = 2 ** 30;
+/** Bytes that `length` compressed bytes may represent: a thousand times as many, which is what gzip can do. */
+export const maxExpansion = (length: number): number => Math.min(MAX_BYTES, 2 ** 24 + 1024 * length);
 /** Rows that some bytes may hold: a text and an image, or its address, take a bit at the least. */
-const mostRows = (bytes: number): number => 2 ** 16 + 8 * bytes;
+const maxRows = (bytes: number): number => 2 ** 16 + 8 * bytes;
 
 /** A whole number that is safe to count with. */
 const counted = (value: bigint | number | undefined, what: string): number => {
@@ -72,15 +72,15 @@ interface Found {
   readonly repeated: boolean;
 }
 
-/** Most columns of a table, and most levels of its schema. */
-const MOST_COLUMNS = 100_000, MOST_LEVELS = 64;
+/** Maximum number of columns of a table, and most levels of its schema. */
+const MAX_COLUMNS = 100_000, MAX_LEVELS = 64;
 
 const pathsOf = (schema: readonly SchemaElement[]): ReadonlyMap<string, Found> => {
-  if (schema.length > MOST_COLUMNS) throw new TableFault(`${schema.length} columns`);
+  if (schema.length > MAX_COLUMNS) throw new TableFault(`${schema.length} columns`);
   const found = new Map<string, Found>();
   let at = 1;
   const walk = (children: number, path: readonly string[], level: number, repeated: boolean): void => {
-    if (path.length > MOST_LEVELS) throw new TableFault(`columns more than ${MOST_LEVELS} levels deep`);
+    if (path.length > MAX_LEVELS) throw new TableFault(`columns more than ${MAX_LEVELS} levels deep`);
     for (let i = 0; i < children; i++) {
       const element = schema[at++];
       if (element === undefined) throw new TableFault("a schema that names more columns than it has");
@@ -157,7 +157,7 @@ const leafOf = (
   const values = counted(column.num_values, `the number of values in the column ${name}`);
   if (start + length > size) throw new TableFault(`the column ${name} beyond the end of the file`);
   if (values !== rows) throw new TableFault(`${values} values in the column ${name} of ${rows} rows`);
-  if (whole > mostExpanded(length)) {
+  if (whole > maxExpansion(length)) {
     throw new TableFault(`${whole} bytes in the column ${name} from ${length} compressed ones`);
   }
   return {
@@ -185,13 +185,13 @@ const groupsOf = ({ schema, row_groups, num_rows }: FileMetaData, size: number):
   let held = 0, all = 0;
   const groups = row_groups.map((group, i): GroupPlan => {
     const rows = counted(group.num_rows, `the rows of group ${i}`);
-    if (rows > MOST_ROWS) throw new TableFault(`${rows} rows in group ${i}, of at most ${MOST_ROWS}`);
+    if (rows > MAX_ROWS) throw new TableFault(`${rows} rows in group ${i}, of at most ${MAX_ROWS}`);
     const columns = new Map(
       group.columns.map(({ meta_data }) => [meta_data?.path_in_schema.join("\n"), meta_data]),
     );
     const leaves = wanted.map((leaf) => leafOf(leaf, columns.get(leaf.path.join("\n")), rows, size));
     const whole = sum(leaves.map((leaf) => leaf.whole));
-    if (whole > MOST_BYTES) throw new TableFault(`${whole} bytes in group ${i}, of at most ${MOST_BYTES}`);
+    if (whole > MAX_BYTES) throw new TableFault(`${whole} bytes in group ${i}, of at most ${MAX_BYTES}`);
     held += sum(leaves.map(({ length }) => length));
     all += rows;
     return { rows, leaves };
@@ -201,7 +201,7 @@ const groupsOf = ({ schema, row_groups, num_rows }: FileMetaData, size: number):
   }
   // what is counted twice is read twice: a small file would take any time
   if (held > size) throw new TableFault(`columns of ${held} bytes in a file of ${size}`);
-  if (all > mostRows(held)) throw new TableFault(`${all} rows in ${held} bytes: less than a bit for each`);
+  if (all > maxRows(held)) throw new TableFault(`${all} rows in ${held} bytes: less than a bit for each`);
   return groups;
 };
 

@@ -21,7 +21,7 @@ export interface Comparison {
   readonly terms: readonly ClaimTerm[];
   /** The claim says that the sum is greater than this, from 0 to 1: 0 for "better", below 0 for "equal or better". */
   readonly bound: number;
-  /** Whether the claim falls with it; others are shown beside. */
+  /** Whether the claim falls with it; others are shown alongside. */
   readonly decides: boolean;
 }
 
@@ -43,7 +43,7 @@ export interface Claim {
   readonly text: string;
   /** Where, and with which numbers; or that it is a question that the paper leaves open. */
   readonly paper: string;
-  /** How it is decided here, and what stands in its way. */
+  /** How it is decided here, and what is in its way. */
   readonly here: string;
   /** Scores that decide. */
   readonly comparisons: readonly Comparison[];

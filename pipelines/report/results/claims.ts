@@ -30,8 +30,8 @@ const more = (
   decides,
 });
 
-const beside: Options = { decides: false };
-const equalBeside: Options = { ...beside, bound: EQUAL };
+const secondary: Options = { decides: false };
+const equalSecondary: Options = { ...secondary, bound: EQUAL };
 
 const time = (arm: string, bound: number, decides = true): TimeComparison => ({ arm, bound, decides });
 
@@ -70,7 +70,8 @@ export const claims: readonly Claim[] = [
     id: "time-as-much",
     text: "As much time is saved as the paper says: 58 % with 80 tokens, 73 % with 32.",
     paper: `Main ablation: ${saved(80, 336)}x and ${saved(32, 528)}x of the time with 336 tokens.`,
-    here: "The decoder here is so small, and the text so long beside a quarter of the visual tokens, that " +
+    here:
+      "The decoder here is so small, and the text so long alongside a quarter of the visual tokens, that " +
       "much of a step does not depend on them; the prediction by operations says how much. " +
       "`deno task cos plan cos-80-336` predicts the times of the paper's own models.",
     comparisons: [],
@@ -85,17 +86,17 @@ export const claims: readonly Claim[] = [
       `${mean("CoS", 336, 336)}.`,
     here:
       "Equal is up to one point below. The baseline with its 84 queries over one window learns slowest of all " +
-      "arms here, which is part of the difference; a linear layer is the stronger rival. That both the bridge and " +
+      "arms here, which is part of the difference; a linear layer is the stronger baseline. That both the bridge and " +
       "the schedule differ from the baseline is as in the paper; cos-84-84, which differs by the schedule " +
       "alone, is an arm of the preset `gpu`.",
     comparisons: [
       more("main", "presenceF1", "cos-20-84", "resampler-84-84", { bound: EQUAL }),
       more("main", "countAccuracy", "cos-20-84", "resampler-84-84", { bound: EQUAL }),
-      more("main", "presenceF1", "cos-8-132", "resampler-84-84", equalBeside),
-      more("main", "countAccuracy", "cos-8-132", "resampler-84-84", equalBeside),
-      more("main", "presenceF1", "cos-20-84", "cos-84-84", equalBeside),
-      more("main", "presenceF1", "cos-20-84", "linear-64-64-at-112", equalBeside),
-      more("main", "referAccuracy", "cos-20-84", "resampler-84-84", equalBeside),
+      more("main", "presenceF1", "cos-8-132", "resampler-84-84", equalSecondary),
+      more("main", "countAccuracy", "cos-8-132", "resampler-84-84", equalSecondary),
+      more("main", "presenceF1", "cos-20-84", "cos-84-84", equalSecondary),
+      more("main", "presenceF1", "cos-20-84", "linear-64-64-at-112", equalSecondary),
+      more("main", "referAccuracy", "cos-20-84", "resampler-84-84", equalSecondary),
     ],
     times: [],
   },
@@ -107,11 +108,11 @@ export const claims: readonly Claim[] = [
     here: "Both bridges read two levels of the encoder here, so that scales alone differ.",
     comparisons: [
       more("main", "presenceF1", "cos-20-20", "resampler-20-20"),
-      more("main", "countAccuracy", "cos-20-20", "resampler-20-20", beside),
-      more("main", "referAccuracy", "cos-20-20", "resampler-20-20", beside),
-      more("main", "referIou", "cos-20-20", "resampler-20-20", beside),
-      more("referring", "referAccuracy", "cos-20-20", "resampler-20-20", beside),
-      more("referring", "referIou", "cos-20-20", "resampler-20-20", beside),
+      more("main", "countAccuracy", "cos-20-20", "resampler-20-20", secondary),
+      more("main", "referAccuracy", "cos-20-20", "resampler-20-20", secondary),
+      more("main", "referIou", "cos-20-20", "resampler-20-20", secondary),
+      more("referring", "referAccuracy", "cos-20-20", "resampler-20-20", secondary),
+      more("referring", "referIou", "cos-20-20", "resampler-20-20", secondary),
     ],
     times: [],
   },
@@ -123,7 +124,7 @@ export const claims: readonly Claim[] = [
     here: "Both arms share their pre-training.",
     comparisons: [
       more("main", "presenceF1", "cos-20-84", "cos-20-20"),
-      more("main", "countAccuracy", "cos-20-84", "cos-20-20", beside),
+      more("main", "countAccuracy", "cos-20-84", "cos-20-20", secondary),
     ],
     times: [],
   },
@@ -135,7 +136,7 @@ export const claims: readonly Claim[] = [
       "79.58, 336 → 336 82.76. The mean of the main table moves by 1.5 and 2.4.",
     here:
       "Two things must hold: more tokens raise referring accuracy, and by more than presence F1. A record " +
-      "whose rows ask for boxes alone can answer the first only: rows of the family `referring` were put beside " +
+      "whose rows ask for boxes alone can answer the first only: rows of the family `referring` were put alongside " +
       "after they had been seen, and decide nothing.",
     comparisons: [
       referGain,
@@ -148,11 +149,11 @@ export const claims: readonly Claim[] = [
           { arm: "cos-20-20", score: "presenceF1", weight: 1 },
         ],
       },
-      more("main", "referIou", "cos-20-84", "cos-20-20", beside),
-      more("referring", "referAccuracy", "cos-20-84", "cos-20-20", beside),
-      more("referring", "referIou", "cos-20-84", "cos-20-20", beside),
-      more("main", "referAccuracy", "resampler-84-84", "resampler-20-20", beside),
-      more("main", "referIou", "resampler-84-84", "resampler-20-20", beside),
+      more("main", "referIou", "cos-20-84", "cos-20-20", secondary),
+      more("referring", "referAccuracy", "cos-20-84", "cos-20-20", secondary),
+      more("referring", "referIou", "cos-20-84", "cos-20-20", secondary),
+      more("main", "referAccuracy", "resampler-84-84", "resampler-20-20", secondary),
+      more("main", "referIou", "resampler-84-84", "resampler-20-20", secondary),
     ],
     times: [],
   },
@@ -167,8 +168,8 @@ export const claims: readonly Claim[] = [
     comparisons: [
       more("token-scaling", "readingAnls", "cos-20-20", "cos-20-20-at-112"),
       more("token-scaling", "readingAnls", "cos-20-20", "cos-20-84-at-112"),
-      more("token-scaling", "presenceF1", "cos-20-20", "cos-20-20-at-112", beside),
-      more("token-scaling", "countAccuracy", "cos-20-20", "cos-20-20-at-112", beside),
+      more("token-scaling", "presenceF1", "cos-20-20", "cos-20-20-at-112", secondary),
+      more("token-scaling", "countAccuracy", "cos-20-20", "cos-20-20-at-112", secondary),
     ],
     times: [],
   },
@@ -178,11 +179,11 @@ export const claims: readonly Claim[] = [
     paper:
       "Token-scaling table, at 448 px: local (272 tokens) against global (144 tokens): POPE 86.0 and 84.8, " +
       "VQA 67.4 and 67.0, text 100.4 and 97.7.",
-    here: "As in the paper the local one has more tokens, so that number and lineage are not told apart.",
+    here: "As in the paper the local one has more tokens, so that number and lineage are not distinguished.",
     comparisons: [
       more("token-scaling", "presenceF1", "cos-20-68", "cos-20-36"),
-      more("token-scaling", "countAccuracy", "cos-20-68", "cos-20-36", beside),
-      more("token-scaling", "readingAnls", "cos-20-68", "cos-20-36", beside),
+      more("token-scaling", "countAccuracy", "cos-20-68", "cos-20-36", secondary),
+      more("token-scaling", "readingAnls", "cos-20-68", "cos-20-36", secondary),
     ],
     times: [],
   },
@@ -193,8 +194,8 @@ export const claims: readonly Claim[] = [
     here: "In the arm -fresh the scales that grew start at random; those that keep their windows do not.",
     comparisons: [
       more("inflation", "presenceF1", "cos-20-84", "cos-20-84-fresh"),
-      more("inflation", "countAccuracy", "cos-20-84", "cos-20-84-fresh", beside),
-      more("inflation", "presenceF1", "cos-20-324", "cos-20-324-fresh", beside),
+      more("inflation", "countAccuracy", "cos-20-84", "cos-20-84-fresh", secondary),
+      more("inflation", "presenceF1", "cos-20-324", "cos-20-324-fresh", secondary),
     ],
     times: [],
   },
@@ -205,7 +206,7 @@ export const claims: readonly Claim[] = [
     here: "The arm -reversed is pre-trained and fine-tuned with scales in the other order.",
     comparisons: [
       more("inflation", "presenceF1", "cos-20-84", "cos-20-84-reversed"),
-      more("inflation", "countAccuracy", "cos-20-84", "cos-20-84-reversed", beside),
+      more("inflation", "countAccuracy", "cos-20-84", "cos-20-84-reversed", secondary),
     ],
     times: [],
   },
@@ -216,7 +217,7 @@ export const claims: readonly Claim[] = [
     here: "The arm -one-level reads the deepest level alone, throughout.",
     comparisons: [
       more("inflation", "presenceF1", "cos-20-84", "cos-20-84-one-level"),
-      more("inflation", "countAccuracy", "cos-20-84", "cos-20-84-one-level", beside),
+      more("inflation", "countAccuracy", "cos-20-84", "cos-20-84-one-level", secondary),
     ],
     times: [],
   },
@@ -227,23 +228,23 @@ export const claims: readonly Claim[] = [
     here: "The arm -equal-compute is pre-trained for as many operations as resampler-84-84, thus longer.",
     comparisons: [
       more("bridges", "presenceF1", asMuch("cos-20-84"), "resampler-84-84"),
-      more("bridges", "countAccuracy", asMuch("cos-20-84"), "resampler-84-84", beside),
+      more("bridges", "countAccuracy", asMuch("cos-20-84"), "resampler-84-84", secondary),
     ],
     times: [],
   },
   {
-    id: "rivals",
+    id: "baselines",
     text:
-      "The gain is of the bridge, not of the schedule alone: it scores more than rivals that grow as well.",
-    paper: "Not in the tables that could be read: the resampler and a linear layer are the only rivals.",
+      "The gain is of the bridge, not of the schedule alone: it scores more than baselines that grow as well.",
+    paper: "Not in the tables that could be read: the resampler and a linear layer are the only baselines.",
     here: "pool-then-grow averages neighbours and then fewer of them; token-packer has queries from pooled " +
       "images. At equal work and at equal steps.",
     comparisons: [
       more("bridges", "presenceF1", asMuch("cos-20-84"), asMuch("pool-then-grow-16-64")),
       more("bridges", "presenceF1", "cos-20-84", "token-packer-16-64"),
-      more("bridges", "presenceF1", "cos-20-84", "pool-then-grow-16-64", beside),
-      more("bridges", "countAccuracy", "cos-20-84", "pool-then-grow-16-64", beside),
-      more("bridges", "countAccuracy", "cos-20-84", "token-packer-16-64", beside),
+      more("bridges", "presenceF1", "cos-20-84", "pool-then-grow-16-64", secondary),
+      more("bridges", "countAccuracy", "cos-20-84", "pool-then-grow-16-64", secondary),
+      more("bridges", "countAccuracy", "cos-20-84", "token-packer-16-64", secondary),
     ],
     times: [],
   },
@@ -260,12 +261,12 @@ export const claims: readonly Claim[] = [
     comparisons: [
       ...["random-drop-16-64", "pyramid-drop-64-64", "dual-speed-10-64"].flatMap((arm) => [
         more("arena", "presenceF1", "cos-20-84", asMuch(arm)),
-        more("arena", "countAccuracy", "cos-20-84", asMuch(arm), beside),
-        more("arena", "presenceF1", "cos-20-84", arm, beside),
+        more("arena", "countAccuracy", "cos-20-84", asMuch(arm), secondary),
+        more("arena", "presenceF1", "cos-20-84", arm, secondary),
       ]),
       ...["average-pool-64-64", "nested-pool-16-64", "nested-queries-16-64", "pool-then-grow-16-64"].map((
         arm,
-      ) => more("arena", "presenceF1", "cos-20-84", arm, beside)),
+      ) => more("arena", "presenceF1", "cos-20-84", arm, secondary)),
     ],
     times: [],
   },

@@ -1,7 +1,7 @@
 /** What the records say about the claims. Pure. */
 import { contrastWithInterval, type Draws, drawsOf, type Term } from "../../ablations/statistics.ts";
 import type { ArtefactResult } from "../../engine/artefact.ts";
-import type { Outcome } from "../../engine/outcomes.ts";
+import type { SampleScore } from "../../engine/sample_scores.ts";
 import type { AblationSummary, ArmSummary } from "../../ablations/summary_types.ts";
 import type { AblationRecord } from "../../engine/ablation_record.ts";
 import type { Interval } from "../../base/bootstrap.ts";
@@ -48,7 +48,7 @@ export interface ComparisonRow extends Judged {
 
 /** A time as measured in one record. */
 export interface TimeRow extends Judged {
-  /** What is compared. */
+  /** The compared runs. */
   readonly comparison: TimeComparison;
   /** Name of the record. */
   readonly record: string;
@@ -96,7 +96,7 @@ const seedsOf = (record: KeptAblation, terms: readonly ClaimTerm[]): readonly nu
     terms.every(({ arm }) => armOf(record, arm)!.seeds.some((one) => one.seed === seed))
   );
 
-const outcomeOf = (record: KeptAblation, { arm, score }: ClaimTerm, seed: number): Outcome => {
+const sampleScoreOf = (record: KeptAblation, { arm, score }: ClaimTerm, seed: number): SampleScore => {
   const { origin } = armOf(record, arm)!.seeds.find((one) => one.seed === seed)!;
   return record.evaluations.get(origin.evaluate!.artefact)!.outcomes!.seen[score]!;
 };
@@ -113,7 +113,7 @@ const compared = (record: KeptAblation, comparison: Comparison, level: number): 
   const termsOf = (some: readonly number[]): readonly Term[] =>
     terms.map((term) => ({
       weight: term.weight,
-      bySeed: some.map((seed) => outcomeOf(record, term, seed)),
+      bySeed: some.map((seed) => sampleScoreOf(record, term, seed)),
     }));
   const all = termsOf(seeds), scenes = all[0]!.bySeed[0]!.sums.length;
   const measured = contrastWithInterval(all, draws(seeds.length, scenes), (1 - level) / 2);

@@ -30,7 +30,7 @@ import type { TypeOf } from "../../base/bridge.ts";
 /** Folder of the artefacts of all records. */
 export const ARTEFACTS = "artefacts";
 
-/** `kept.json`: what is known beside the records. */
+/** `kept.json`: what is known alongside the records. */
 export interface Kept extends TypeOf<typeof keptCodec> {}
 
 /** @internal */
@@ -41,7 +41,7 @@ export const keptCodec = t.strict({
   note: t.string,
 });
 
-/** Most lines of a training's metrics that are kept. */
+/** Maximum number of lines of a training's metrics that are kept. */
 const LINES = 12;
 
 /** Whether the line of a number from 0 is kept of so many: the first, the last, and some between, evenly. */
@@ -88,7 +88,7 @@ const figuresKept = (summary: AblationSummary): Readonly<Record<string, Figure>>
   const metrics = summary.metrics.filter(({ name }) => deciding.has(name) && differs(summary, name));
   const names = metrics.map(({ name }) => name);
   if (summary.arms.length === 0 || names.length === 0) return {};
-  // points of equal work would lie over each other
+  // points of equal work would be over each other
   const apart = 2 * new Set(summary.arms.map(({ time }) => time.predicted)).size > summary.arms.length;
   return {
     scores: scoresChart(summary, names),
@@ -149,7 +149,7 @@ const noteBefore = (path: string): Effect.Effect<string, KeepError> =>
 
 /**
  * Copies what is small of an ablation and of the artefacts that its summary names. The same again changes nothing;
- * of a record that is kept already, in its place, it makes summary and figures anew.
+ * of a record that is kept already, in its place, it makes summary and figures again.
  */
 export const keepAblation = (
   { directory, folder, name, note }: KeepOptions,

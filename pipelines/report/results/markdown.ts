@@ -31,6 +31,6 @@ export const times = (ratio: number): string => Number.isFinite(ratio) ? `${rati
 /** The first digits of a hash or of an artefact's key. */
 export const short = (hash: string): string => hash.slice(0, 12);
 
-/** Text that can be opened; what stands within is Markdown. */
+/** Text that can be opened; what is within is Markdown. */
 export const folded = (title: string, content: string): string =>
   `<details><summary>${title}</summary>\n\n${content}\n\n</details>`;

@@ -2,8 +2,8 @@
  * RESULTS.md, a screen of verdicts; `results/claims.md`, the claims one by one; and a page for each record that their
  * numbers come from. Pure.
  */
-import type { MetricInfo } from "../../engine/outcomes.ts";
-import { metricInfos } from "../../engine/outcomes.ts";
+import type { MetricInfo } from "../../engine/sample_scores.ts";
+import { metricInfos } from "../../engine/sample_scores.ts";
 import { claims } from "./claims.ts";
 import {
   type ClaimResult,
@@ -44,7 +44,7 @@ const scoreRow = (row: ComparisonRow): readonly string[] => {
   const { comparison, record, measured, level, bySeed } = row;
   const arms = [...new Set(comparison.terms.map(({ arm }) => arm))];
   return [
-    `${comparison.decides ? "" : "beside: "}${withLinks(record, comparison.about, arms)}`,
+    `${comparison.decides ? "" : "alongside: "}${withLinks(record, comparison.about, arms)}`,
     comparison.terms.length > 2 ? "both" : labelOf(comparison.terms[0]!.score),
     paperText(row),
     points(measured.value),
@@ -59,7 +59,7 @@ const scoreRow = (row: ComparisonRow): readonly string[] => {
 const timeRow = (row: TimeRow): readonly string[] => {
   const { comparison: { arm, bound, decides }, record, baseline, measured, predicted } = row;
   return [
-    `${decides ? "" : "beside: "}${armLink(record, arm)} / ${armLink(record, baseline)}`,
+    `${decides ? "" : "alongside: "}${armLink(record, arm)} / ${armLink(record, baseline)}`,
     times(measured.value),
     `[${times(measured.low)}, ${times(measured.high)}]`,
     times(predicted),
@@ -109,8 +109,7 @@ const claimPart = (result: ClaimResult): string => {
   ].join("\n\n");
 };
 
-const plain = (verdict: Verdict): string =>
-  verdict === "not decidable at this scale" ? "not decidable" : verdict;
+const plain = (verdict: Verdict): string => verdict;
 
 const measuredText = ({ rows, times: timed }: ClaimResult): string => {
   const shown = rows.filter(({ comparison }) => comparison.decides);
@@ -134,9 +133,7 @@ const overview = (results: readonly ClaimResult[], folder: string): string =>
     results.map((result) => [
       `[${result.claim.text}](${folder}/${CLAIMS}#${result.claim.id})`,
       measuredText(result),
-      result.verdict === "not decidable at this scale"
-        ? `${plain(result.verdict)}: ${result.reason}`
-        : result.verdict,
+      result.verdict === "undecided" ? `${plain(result.verdict)}: ${result.reason}` : result.verdict,
     ]),
     ["measured, in points or as a ratio", "verdict"],
   );
@@ -147,7 +144,7 @@ const reading = [
   "names of the paper's rows, but a quarter of their tokens (336 are 84, 80 are 20, 32 are 8) and half of their " +
   "resolution. What is reproduced here is a direction at this scale, not the paper's numbers; what is not, is not " +
   "refuted at theirs.",
-  "**Scores.** Presence F1 (is there a ...?) stands for POPE, counting for VQA, boxes at IoU 0.5 for referring " +
+  "**Scores.** Presence F1 (is there a ...?) represents POPE, counting for VQA, boxes at IoU 0.5 for referring " +
   "expressions, ANLS of signs for reading.",
   "**Intervals.** Seeds and scenes are drawn again independently (10,000 times), the same draws for both arms, so " +
   "that differences are paired. The intervals that decide one claim together cover 95 % (Bonferroni within a claim, " +
@@ -155,19 +152,19 @@ const reading = [
   "difference about one would be decided by chance. With three seeds the variance between seeds is underestimated by " +
   "a third, which is why every seed alone must agree, too. Rows marked _beside_ decide nothing and have 95 %.",
   "**Verdicts.** Reproduced: interval and every seed are above the bound that the claim names. Not reproduced: all " +
-  "are below. Not decidable at this scale: the interval holds the bound, seeds disagree, nothing was asked, or no " +
+  "are below. Undecided: the interval holds the bound, seeds disagree, nothing was asked, or no " +
   "arm scores beyond its controls (the average image, and the image of another scene), in which case a " +
   "difference is not of seeing. A claim with several deciding rows holds if all do and falls with any. Claims, " +
   "bounds and deciding scores are in `pipelines/report/results/claims.ts`.",
   "**Times** are of steps of pre-training. Each arm did some steps in turn in every round, so that other work on " +
-  "the machine fell on all; the ratio is the median over rounds with its 95 % interval. Runs lie minutes apart: their " +
+  "the machine fell on all; the ratio is the median over rounds with its 95 % interval. Runs are minutes apart: their " +
   "own times are compared nowhere.",
 ];
 
 const counted = (results: readonly ClaimResult[]): string => {
   const of = (wanted: Verdict): number => results.filter(({ verdict }) => verdict === wanted).length;
   return `${of("reproduced")} reproduced, ${of("not reproduced")} not reproduced, ` +
-    `${of("not decidable at this scale")} not decidable at this scale.`;
+    `${of("undecided")} undecided.`;
 };
 
 /** The page of the claims in the folder of the records. */
@@ -175,7 +172,7 @@ const CLAIMS = "claims.md";
 
 /** The pages about records and what they say about the claims. */
 export interface ResultsPages {
-  /** The page of verdicts, beside the folder of the records. */
+  /** The page of verdicts, alongside the folder of the records. */
   readonly verdicts: string;
   /** Pages in the folder of the records, by their place in it. */
   readonly inside: Readonly<Record<string, string>>;
@@ -190,7 +187,7 @@ export const resultsPages = (
   verdicts: `${
     [
       "# Results",
-      "The claims of Chain-of-Sight (arXiv 2407.15819) beside what was measured here with models of a few hundred " +
+      "The claims of Chain-of-Sight (arXiv 2407.15819) alongside what was measured here with models of a few hundred " +
       `thousand parameters on drawn scenes: ${
         counted(results)
       } Written by \`${PAGE_COMMAND}\` from the records in ` +

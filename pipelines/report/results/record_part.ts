@@ -130,7 +130,7 @@ const commands = ({ summary: { arms } }: KeptAblation): string =>
 
 /** A figure with its dark variant, as Markdown. */
 const figureText = (folder: string, name: string, alt: string): string =>
-  `<picture><source media="(prefers-color-scheme: dark)" srcset="${folder}/dark/${name}.svg">` +
+  `<image><source media="(prefers-color-scheme: dark)" srcset="${folder}/dark/${name}.svg">` +
   `<img alt="${alt}" src="${folder}/${name}.svg"></picture>`;
 
 /** The page about a record. */

@@ -2,7 +2,7 @@
 import type { Interval } from "../../base/bootstrap.ts";
 
 /** What can be said of a claim. */
-export type Verdict = "reproduced" | "not reproduced" | "not decidable at this scale";
+export type Verdict = "reproduced" | "not reproduced" | "undecided";
 
 /** A verdict and why. */
 export interface Judged {
@@ -22,7 +22,7 @@ interface Evidence extends Pick<Interval, "low" | "high"> {
   readonly sees: boolean;
 }
 
-const open = (reason: string): Judged => ({ verdict: "not decidable at this scale", reason });
+const open = (reason: string): Judged => ({ verdict: "undecided", reason });
 
 /**
  * The verdict of one comparison. An interval wholly above the bound, with every seed alone above it, reproduces; wholly
@@ -43,7 +43,7 @@ export const judge = ({ low, high, bySeed, bound, sees }: Evidence): Judged => {
   return open("the interval holds the bound");
 };
 
-/** The verdict of a ratio of times by its range: an interval, or the least and the greatest ratio of any two seeds. */
+/** The verdict of a ratio of times by its range: an interval, or the least and the largest ratio of any two seeds. */
 export const judgeTime = ({ low, high }: Pick<Interval, "low" | "high">, bound: number): Judged =>
   high <= bound
     ? { verdict: "reproduced", reason: "the range is on the paper's side" }

@@ -9,7 +9,7 @@ import { drawLevel, levelsFor } from "./balance.ts";
 import { alone, byPlaces, bySizes } from "./places.ts";
 import type { AttributeQuestion } from "./question.ts";
 import type { Rule, SceneView, Thing } from "./view.ts";
-import { boxFormatOf } from "./spoken.ts";
+import { boxFormatOf } from "./box_format.ts";
 
 interface Coloured {
   readonly thing: Thing;

@@ -34,7 +34,7 @@ const marginals = (
   return out.map((m) => m / Math.max(1, offers.length));
 };
 
-/** The greatest share, 0 to 1, up to which something holds that holds for small ones. */
+/** The largest share, 0 to 1, up to which something holds that holds for small ones. */
 const lastTrue = (holds: (share: number) => boolean): number => {
   let [low, high] = [0, 1];
   for (let i = 0; i < 40; i++) {
@@ -46,14 +46,14 @@ const lastTrue = (holds: (share: number) => boolean): number => {
 };
 
 /** Most times its even share that an answer is asked for, where enough scenes offer the others. */
-export const MOST = 1.15;
-/** Least share of scenes that ask, however uneven their answers are. */
-const LEAST = 0.2;
+export const LIMIT = 1.15;
+/** Minimum share of scenes that ask, however uneven their answers are. */
+const MINIMUM = 0.2;
 
 /**
  * Weights from what some scenes offer: a scene draws one of the answers that it offers by weight, and asks with the
  * answer's chance. Iterative proportional fitting raises what is drawn rarely; then what still comes more often than
- * {@link MOST} times its even share is kept less often.
+ * {@link LIMIT} times its even share is kept less often.
  */
 export const levelsOf = (offers: readonly (readonly string[])[]): Levels => {
   const names = [...new Set(offers.flat())].toSorted(), place = new Map(names.map((n, i) => [n, i]));
@@ -66,8 +66,8 @@ export const levelsOf = (offers: readonly (readonly string[])[]): Levels => {
   }, names.map(() => 1));
   const drawn = marginals(given, weights);
   const left = (cap: number): number => drawn.reduce((sum, m) => sum + Math.min(m, cap), 0);
-  const even = lastTrue((cap) => cap <= MOST / names.length * left(cap));
-  const asking = lastTrue((cap) => left(cap) < LEAST);
+  const even = lastTrue((cap) => cap <= LIMIT / names.length * left(cap));
+  const asking = lastTrue((cap) => left(cap) < MINIMUM);
   const cap = Math.max(even, asking);
   return {
     weight: new Map(names.map((n, i) => [n, weights[i]!])),

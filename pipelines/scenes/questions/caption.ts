@@ -49,7 +49,7 @@ const regionText = ({ things, scene }: SceneView, region: number): readonly stri
   ...scene.plates.filter(({ box }) => regionOf(box) === region).map(({ text }) => `a sign that says ${text}`),
 ];
 
-/** Everything, by the quarter of the image that its middle lies in. */
+/** Everything, by the quarter of the image that its middle is in. */
 export const denseRule: Rule<DenseQuestion> = {
   templates: ["dense"],
   ask: (view) => {

@@ -10,12 +10,12 @@ import { pluralOf } from "./words.ts";
 const ASKED = 3;
 
 /** Greatest count that is asked for. */
-const MOST = 9;
+const LIMIT = 9;
 
 const countIn = ({ byConcept }: SceneView, concept: number): number => byConcept.get(concept)?.length ?? 0;
 
 const offers = (view: SceneView): readonly string[] => {
-  const there = view.nameable.map((c) => countIn(view, c)).filter((n) => n <= MOST);
+  const there = view.nameable.map((c) => countIn(view, c)).filter((n) => n <= LIMIT);
   return [...new Set(view.absent.length > 0 ? [0, ...there] : there)].toSorted((a, b) => a - b).map(String);
 };
 

@@ -1,11 +1,11 @@
-/** How often concepts are met, alone and beside others, computed from the tables that scenes are drawn from. */
+/** How often concepts are met, alone and alongside others, computed from the tables that scenes are drawn from. */
 import { isHeldOut } from "../composition.ts";
 import { popularity } from "../concepts.ts";
 import { isTraining } from "../config.ts";
 import { type SplitTables, tablesOf, type Urn } from "../world_tables.ts";
 import type { SceneView } from "./view.ts";
 
-/** What follows from the tables of a split. */
+/** Values derived from the tables of a split. */
 interface Chances {
   /** By theme: the chance that the next object's concept is this one, by concept number. */
   readonly byTheme: readonly Float64Array[];
@@ -62,7 +62,7 @@ export const prior = (of: Of): (concept: number) => number => {
 /** The most popular third of what the scene's split may show. */
 export const popularIn = (of: Of): ReadonlySet<number> => chancesOf(of).popular;
 
-/** How often a concept is expected beside others: the chance of each theme given them, times its share in the theme. */
+/** How often a concept is expected alongside others: the chance of each theme given them, times its share in the theme. */
 export const expectedBeside = (of: Of, present: readonly number[]): (concept: number) => number => {
   const { byTheme, logs } = chancesOf(of);
   const sums = logs.map((log) => present.reduce((sum, c) => sum + (log[c] ?? 0), 0));
@@ -71,7 +71,7 @@ export const expectedBeside = (of: Of, present: readonly number[]): (concept: nu
   return (concept) => byTheme.reduce((sum, share, i) => sum + weights[i]! * (share[concept] ?? 0), 0);
 };
 
-/** Whether a scene that obeys its split's rules may show a concept beside others: held-out pairs never meet. */
+/** Whether a scene that obeys its split's rules may show a concept alongside others: held-out pairs never meet. */
 export const mayMeet = ({ scene, config }: Of, present: readonly number[]): (concept: number) => boolean => {
   const obeys = isTraining(scene.split) || scene.composition === "seen";
   return (concept) => !obeys || !present.some((p) => isHeldOut(p, concept, config.heldOut));

@@ -1,4 +1,4 @@
-/** Knowledge beside sight: which object is of a kind, after WordNet. */
+/** Knowledge alongside sight: which object is of a kind, after WordNet. */
 import * as O from "fp-ts/lib/Option.js";
 import { nameOf } from "../concepts.ts";
 import { keptBy } from "../../base/kept.ts";
@@ -12,8 +12,8 @@ import type { Rule, SceneView } from "./view.ts";
 /** Questions of this kind in a scene. */
 const ASKED = 2;
 
-/** Fewest concepts of a kind in the pool; with fewer the kind alone would give the answer. */
-const FEWEST = 6;
+/** Minimum number of concepts of a kind in the pool; with fewer the kind alone would give the answer. */
+const MINIMUM = 6;
 
 const isSo = O.exists((yes: boolean) => yes);
 
@@ -25,7 +25,7 @@ const kindsIn = (config: DataConfig, split: Split): ReadonlyMap<string, readonly
     const pool = poolOf(config, split);
     return new Map(
       kindNames.map((kind) => [kind, pool.filter((c) => isSo(isKind(c, kind)))] as const)
-        .filter(([, members]) => members.length >= FEWEST),
+        .filter(([, members]) => members.length >= MINIMUM),
     );
   });
 

@@ -83,7 +83,7 @@ export const furthest = <A extends Placed>(side: Relation, things: readonly A[])
 export interface Expression {
   /** The words, `the leftmost cow`. */
   readonly words: string;
-  /** What they mean. */
+  /** Their meaning. */
   readonly thing: Thing;
 }
 

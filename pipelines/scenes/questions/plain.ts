@@ -70,7 +70,7 @@ const refer = (concept: number, truth: Box, size: number, grid: number): ReferQu
   answer: boxWords(truth, grid),
 });
 
-/** How strongly an absent concept is expected beside the present ones: themes attract, held-out pairs never meet. */
+/** How strongly an absent concept is expected alongside the present ones: themes attract, held-out pairs never meet. */
 const expected = (config: DataConfig, present: readonly number[]) => (absent: number): number =>
   present.reduce((sum, p) => {
     if (isHeldOut(p, absent, config.heldOut)) return sum;

@@ -38,7 +38,7 @@ interface Choice {
   readonly often: (concept: number) => number;
 }
 
-/** The absent concepts that are most expected beside the present ones, and the present ones that would be among them. */
+/** The absent concepts that are most expected alongside the present ones, and the present ones that would be among them. */
 const adversarial = (view: SceneView): Choice => {
   const present = [...view.byConcept.keys()], score = expectedBeside(view, present);
   const scored = (c: number) => [c, score(c)] as const;

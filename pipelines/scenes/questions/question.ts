@@ -15,7 +15,7 @@ export type Relation = "left" | "right" | "above" | "below";
 export const relations: readonly Relation[] = ["left", "right", "above", "below"];
 
 /** What every question has. */
-export interface Asked {
+export interface QuestionBase {
   /** The words that the model reads. */
   readonly prompt: string;
   /** The words that it should write. */
@@ -31,7 +31,7 @@ export interface Asked {
 }
 
 /** Asks for what is in the image, in a sentence. */
-export interface CaptionQuestion extends Asked {
+export interface CaptionQuestion extends QuestionBase {
   /** Discriminates. */
   readonly kind: "caption";
   /** The concepts in the image, named by the caption or not. */
@@ -39,7 +39,7 @@ export interface CaptionQuestion extends Asked {
 }
 
 /** Asks for everything in the image, region by region. */
-export interface DenseQuestion extends Asked {
+export interface DenseQuestion extends QuestionBase {
   /** Discriminates. */
   readonly kind: "dense";
   /** The concepts in the image. */
@@ -47,10 +47,10 @@ export interface DenseQuestion extends Asked {
 }
 
 /** Asks whether a concept is in the image. */
-export interface PresenceQuestion extends Asked {
+export interface PresenceQuestion extends QuestionBase {
   /** Discriminates. */
   readonly kind: "presence";
-  /** The POPE setting; a yes-question belongs to the setting of the no-question beside it. */
+  /** The POPE setting; a yes-question belongs to the setting of the no-question next to it. */
   readonly negative: NegativeKind;
   /** The concept asked for. */
   readonly concept: number;
@@ -59,7 +59,7 @@ export interface PresenceQuestion extends Asked {
 }
 
 /** Asks how often a concept is in the image. */
-export interface CountQuestion extends Asked {
+export interface CountQuestion extends QuestionBase {
   /** Discriminates. */
   readonly kind: "count";
   /** The concept asked for. */
@@ -69,7 +69,7 @@ export interface CountQuestion extends Asked {
 }
 
 /** Asks whether there are more objects of the first concept than of the second. */
-export interface CompareQuestion extends Asked {
+export interface CompareQuestion extends QuestionBase {
   /** Discriminates. */
   readonly kind: "compare";
   /** The two concepts, in the order in which they are named. */
@@ -79,7 +79,7 @@ export interface CompareQuestion extends Asked {
 }
 
 /** Asks which of two objects is larger. */
-export interface LargerQuestion extends Asked {
+export interface LargerQuestion extends QuestionBase {
   /** Discriminates. */
   readonly kind: "larger";
   /** The concepts of the two, in the order in which they are named. */
@@ -89,7 +89,7 @@ export interface LargerQuestion extends Asked {
 }
 
 /** Asks whether one object is somewhere from another. */
-export interface RelationQuestion extends Asked {
+export interface RelationQuestion extends QuestionBase {
   /** Discriminates. */
   readonly kind: "relation";
   /** Where the first should be from the second. */
@@ -101,7 +101,7 @@ export interface RelationQuestion extends Asked {
 }
 
 /** Asks what is next to an object on one side. */
-export interface NeighbourQuestion extends Asked {
+export interface NeighbourQuestion extends QuestionBase {
   /** Discriminates. */
   readonly kind: "neighbour";
   /** The side. */
@@ -113,7 +113,7 @@ export interface NeighbourQuestion extends Asked {
 }
 
 /** Asks for the colour of an object. */
-export interface AttributeQuestion extends Asked {
+export interface AttributeQuestion extends QuestionBase {
   /** Discriminates. */
   readonly kind: "attribute";
   /** Place of the object in the scene's list. */
@@ -123,7 +123,7 @@ export interface AttributeQuestion extends Asked {
 }
 
 /** Asks where the only object of an expression is. */
-export interface ReferQuestion extends Asked {
+export interface ReferQuestion extends QuestionBase {
   /** Discriminates. */
   readonly kind: "refer";
   /** The concept asked for. */
@@ -133,7 +133,7 @@ export interface ReferQuestion extends Asked {
 }
 
 /** Asks what is in a box. */
-export interface NameQuestion extends Asked {
+export interface NameQuestion extends QuestionBase {
   /** Discriminates. */
   readonly kind: "name";
   /** Place of the object in the scene's list. */
@@ -143,7 +143,7 @@ export interface NameQuestion extends Asked {
 }
 
 /** Asks what a sign says. */
-export interface ReadingQuestion extends Asked {
+export interface ReadingQuestion extends QuestionBase {
   /** Discriminates. */
   readonly kind: "reading";
   /** Place of the sign in the scene's list of plates. */
@@ -153,7 +153,7 @@ export interface ReadingQuestion extends Asked {
 }
 
 /** Asks which object is of a kind. */
-export interface KindOfQuestion extends Asked {
+export interface KindOfQuestion extends QuestionBase {
   /** Discriminates. */
   readonly kind: "kind-of";
   /** The kind, as `kindNames` has it. */
@@ -163,7 +163,7 @@ export interface KindOfQuestion extends Asked {
 }
 
 /** Asks for the name of an object in another language. */
-export interface TranslateQuestion extends Asked {
+export interface TranslateQuestion extends QuestionBase {
   /** Discriminates. */
   readonly kind: "translate";
   /** The language. */

@@ -8,7 +8,7 @@ import type { Rule } from "./view.ts";
 /** Height of a sign's letters as a share of the side; of signs without that number, the height of the sign. */
 const lettersOf = ({ letters, box }: Plate): number => letters ?? box[3] - box[1];
 
-/** What the only sign says, or the one that is plainly furthest on a side. */
+/** Text of the only sign, or the one that is plainly furthest on a side. */
 export const readingRule: Rule<ReadingQuestion> = {
   templates: ["reading/only", "reading/by-place"],
   ask: ({ scene, config }, rng) => {

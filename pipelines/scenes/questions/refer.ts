@@ -18,7 +18,7 @@ import {
 } from "./places.ts";
 import { type NameQuestion, type ReferQuestion, type Relation, relations } from "./question.ts";
 import type { Rule, SceneView, Thing } from "./view.ts";
-import { boxFormatOf } from "./spoken.ts";
+import { boxFormatOf } from "./box_format.ts";
 
 const several = ({ nameable, byConcept }: SceneView): readonly (readonly [string, readonly Thing[]])[] =>
   nameable.map((c) => [nameOf(c), byConcept.get(c)!] as const).filter(([, things]) => things.length > 1);

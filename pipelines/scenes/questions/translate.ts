@@ -5,7 +5,7 @@ import { prior } from "./expected.ts";
 import { alone } from "./places.ts";
 import type { TranslateQuestion } from "./question.ts";
 import type { Rule } from "./view.ts";
-import { boxFormatOf } from "./spoken.ts";
+import { boxFormatOf } from "./box_format.ts";
 
 /** The name of what is in a box, in one of the languages. */
 export const translateRule: Rule<TranslateQuestion> = {

@@ -11,7 +11,7 @@ import { loadPacks } from "../world_packs.ts";
 import { badReply, drawAll } from "../worker_pool.ts";
 import { checkedConfig } from "../workers.ts";
 import {
-  MOST_SCENES,
+  MAX_SCENES,
   type ScenesManifest,
   type ScenesPlan,
   scenesPlanCodec,
@@ -26,11 +26,11 @@ import { isWhole, readFooter } from "./shard.ts";
 export interface MakeOptions {
   /** Worker threads; as many as cores if absent. */
   readonly workers?: number;
-  /** A folder where packed sprites are kept between runs; they are made anew if absent. */
+  /** A folder where packed sprites are kept between runs; they are made again if absent. */
   readonly cache?: string;
   /** Scenes of a shard; 256 if absent. */
   readonly shard?: number;
-  /** Told after every shard: scenes that are there, of how many, and how many of them were there before this run. */
+  /** Called after every shard: scenes that are there, of how many, and how many of them were there before this run. */
   readonly onShard?: (done: number, all: number, found: number) => void;
 }
 
@@ -120,12 +120,12 @@ export const makeScenes = (
   Effect.gen(function* () {
     yield* checkedConfig(config, splits.map((s) => s.split));
     const shard = options.shard ?? SHARD, wanted = splits.reduce((n, { count }) => n + count, 0);
-    if (wanted > MOST_SCENES) {
+    if (wanted > MAX_SCENES) {
       return yield* Effect.fail(
         new DataError({
           op: `make scenes in ${folder}`,
           got: `${wanted} scenes`,
-          expected: `at most ${MOST_SCENES}`,
+          expected: `at most ${MAX_SCENES}`,
           hint: "make several folders",
         }),
       );

@@ -1,4 +1,4 @@
-/** What a folder of scenes holds: which scenes of which splits, in which files, made by which configuration. */
+/** Contents of a folder of scenes: which scenes of which splits, in which files, made by which configuration. */
 import * as t from "io-ts";
 import {
   type DataConfig,
@@ -20,15 +20,15 @@ export interface ScenesPlan extends TypeOf<typeof scenesPlanCodec> {}
 /** A finished folder: the plan, and the hashes of what was made. */
 export interface ScenesManifest extends TypeOf<typeof scenesManifestCodec> {}
 
-/** Most scenes of a folder, which has a file for every shard of them. */
-export const MOST_SCENES = 2 ** 26;
+/** Maximum number of scenes of a folder, which has a file for every shard of them. */
+export const MAX_SCENES = 2 ** 26;
 
 /** @internal */
 export const splitCountCodec = t.strict({
   /** The split. */
   split: splitCodec,
   /** How many scenes, from the first. */
-  count: countTo(MOST_SCENES),
+  count: countTo(MAX_SCENES),
 });
 
 /** @internal */
@@ -40,7 +40,7 @@ export const scenesPlanCodec = t.strict({
   /** Sources of the art, with versions. */
   art: t.string,
   /** Scenes of a shard; the last of a split has fewer. */
-  shard: countTo(MOST_SCENES),
+  shard: countTo(MAX_SCENES),
   /** The splits and their sizes. */
   splits: t.readonlyArray(splitCountCodec),
 });

@@ -23,11 +23,11 @@ export interface StoredScene {
 export interface SceneFolder {
   /** Its path. */
   readonly path: string;
-  /** What it holds. */
+  /** Its contents. */
   readonly manifest: ScenesManifest;
   /** Number of scenes of a split; 0 if it has none. */
   readonly count: (split: Split) => number;
-  /** Where the scenes of shards lie, by path: kept once a shard was read. */
+  /** Where the scenes of shards are, by path: kept once a shard was read. */
   readonly indices: Map<string, Uint8Array>;
 }
 
@@ -56,8 +56,8 @@ const readIndex = async (file: Deno.FsFile, first: number): Promise<Uint8Array> 
   return await readAt(file, footer.index, footer.count * ENTRY);
 };
 
-/** Most bytes of a scene's record. */
-const MOST_RECORD = 2 ** 22;
+/** Maximum number of bytes of a scene's record. */
+const MAX_RECORD = 2 ** 22;
 
 /** Indices of shards that are kept: 16 bytes for every scene. */
 const KEPT = 4096;
@@ -90,10 +90,10 @@ const frames = (
       indices.set(path, places);
       const [recordAt, recordLength, imageAt, imageLength] = placeIn(places, index % plan.shard);
       // The image follows its record.
-      if (!image) return [unpackFrame(await readAt(file, recordAt, recordLength), MOST_RECORD)];
+      if (!image) return [unpackFrame(await readAt(file, recordAt, recordLength), MAX_RECORD)];
       const both = await readAt(file, recordAt, imageAt + imageLength - recordAt);
       return [
-        unpackFrame(both.subarray(0, recordLength), MOST_RECORD),
+        unpackFrame(both.subarray(0, recordLength), MAX_RECORD),
         unpackFrame(both.subarray(imageAt - recordAt), plan.config.master ** 2 * 3),
       ];
     },

@@ -29,7 +29,7 @@ export interface StoredPart {
   readonly image: Uint8Array;
 }
 
-/** What a footer says. */
+/** Text of a footer. */
 export interface ShardFooter {
   /** Scenes in the shard. */
   readonly count: number;
@@ -92,7 +92,7 @@ export const isWhole = (bytes: Uint8Array): boolean => {
   return createHash("sha256").update(bytes.subarray(0, foot + 48)).digest().equals(stored);
 };
 
-/** Where the frames of a scene of a shard lie: offset and length of its record, of its image. */
+/** Where the frames of a scene of a shard are: offset and length of its record, of its image. */
 export type FramePlace = readonly [
   recordAt: number,
   recordLength: number,

@@ -52,7 +52,7 @@ const KNOWN: ReadonlySet<string> = new Set(
   [required, optional, kindFields, ropeFields].flatMap(({ props }) => Object.keys(props)),
 );
 
-/** A family of decoders: what its class in `transformers` 5.18 computes beside what all of them do. */
+/** A family of decoders: what its class in `transformers` 5.18 computes alongside what all of them do. */
 interface Family {
   /** The family, as `model_type` names it. */
   readonly type: DecoderFamily;

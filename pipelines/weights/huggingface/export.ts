@@ -32,7 +32,7 @@ import { visionArchitectures } from "./vision_towers.ts";
 export interface ExportOptions {
   /** Type of the numbers; `F32` by default, which keeps every bit. */
   readonly floats?: FloatFormat;
-  /** Most bytes of tensors in one file; 5 GB by default. A larger tensor has a file of its own. */
+  /** Maximum number of bytes of tensors in one file; 5 GB by default. A larger tensor has a file of its own. */
   readonly shardBytes?: number;
   /** Further fields of config.json, such as `bos_token_id`; they win over those of the model. None by default. */
   readonly fields?: { readonly [field: string]: Json };

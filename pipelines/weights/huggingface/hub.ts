@@ -88,7 +88,7 @@ const notCached = (where: string, cache: string): HubError =>
 const WANTED =
   /^([\w-]*config|tokenizer|special_tokens_map|added_tokens|[\w-]+\.safetensors\.index)\.json$|^chat_template\.(jinja|json)$|^(adapter_)?model(-\d+-of-\d+)?\.safetensors$/;
 
-const statusMends: Readonly<Record<number, string>> = {
+const statusHints: Readonly<Record<number, string>> = {
   401: "accept the terms of the model on its page, and set HF_TOKEN",
   403: "accept the terms of the model on its page, and set HF_TOKEN",
   404: "check the id and the revision",
@@ -102,7 +102,7 @@ const notDownloaded = ({ id }: Repository) => (cause: unknown): HubError =>
     op: `download ${id}`,
     got: cause instanceof Error ? cause.message : String(cause),
     expected: "the files of the model",
-    hint: statusMends[statusOf(cause) ?? 0] ??
+    hint: statusHints[statusOf(cause) ?? 0] ??
       "check the network and HF_ENDPOINT, and try again: files that are complete stay in the cache",
     id,
   });

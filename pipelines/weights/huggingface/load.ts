@@ -34,7 +34,7 @@ export interface OpenCheckpoint<C> {
   readonly config: C;
   /** The parameters of that configuration. */
   readonly specs: Tree<ParameterSpec>;
-  /** Where each of them lies. */
+  /** Where each of them is. */
   readonly placements: readonly Placement[];
   /** Each as f32, read when it is needed. */
   readonly params: Tree<LazyArray>;

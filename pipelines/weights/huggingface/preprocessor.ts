@@ -1,5 +1,5 @@
 /** preprocessor_config.json: the normalisation of pixels that a vision encoder was trained on. */
-import { clipColours, type Colours, show, type VitConfig } from "@chain-of-sight/core";
+import { type ChannelStatistics, clipStatistics, show, type VitConfig } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
@@ -25,7 +25,8 @@ const codec = t.partial({
 
 const unsupported = unsupportedIn(PREPROCESSOR);
 
-const same = (a: Colours, b: Colours): boolean => show([...a.mean, ...a.std]) === show([...b.mean, ...b.std]);
+const same = (a: ChannelStatistics, b: ChannelStatistics): boolean =>
+  show([...a.mean, ...a.std]) === show([...b.mean, ...b.std]);
 
 /** The configuration with the normalisation of a parsed preprocessor_config.json. */
 export const withNormalisation = (
@@ -36,7 +37,7 @@ export const withNormalisation = (
     json,
     decodeEither(codec, PREPROCESSOR),
     E.flatMap((fields): E.Either<DecodeError | UnsupportedError, VitConfig> => {
-      const { normalisation = clipColours, ...rest } = config, factor = fields.rescale_factor ?? 1 / 255;
+      const { normalisation = clipStatistics, ...rest } = config, factor = fields.rescale_factor ?? 1 / 255;
       if (fields.do_rescale === false || Math.abs(factor * 255 - 1) > 1e-6) {
         return E.left(unsupported("rescale_factor", factor, "1/255: pixels from 0 to 1"));
       }
@@ -45,10 +46,10 @@ export const withNormalisation = (
       if (wrong !== undefined) {
         return E.left(unsupported("image_mean and image_std", wrong, `${colours} numbers`));
       }
-      const found: Colours = fields.do_normalize === false
+      const found: ChannelStatistics = fields.do_normalize === false
         ? { mean: Array(colours).fill(0), std: Array(colours).fill(1) }
         : { mean: mean ?? normalisation.mean, std: std ?? normalisation.std };
-      return E.right(same(found, clipColours) ? rest : { ...rest, normalisation: found });
+      return E.right(same(found, clipStatistics) ? rest : { ...rest, normalisation: found });
     }),
   );
 
@@ -65,7 +66,7 @@ export const readNormalisation = (
 
 /** The preprocessor_config.json of an encoder, as `CLIPImageProcessor` or `SiglipImageProcessor` reads it. */
 export const preprocessorOf = (
-  { normalisation = clipColours, resolution }: VitConfig,
+  { normalisation = clipStatistics, resolution }: VitConfig,
   processor: string,
 ): { readonly [field: string]: Json } => ({
   image_processor_type: processor,

@@ -100,7 +100,7 @@ const positionsOf = (
     ? { max_position_embeddings: Math.ceil(scaling.trained * scaling.factor) }
     : {};
 
-/** The fields of config.json for some rotations: those of `transformers` 5, and the older ones beside them. */
+/** The fields of config.json for some rotations: those of `transformers` 5, and the older ones alongside them. */
 export const writeRope = (
   theta: number,
   scaling?: RopeScaling,

@@ -42,7 +42,7 @@ export interface VisionTowerOptions {
   readonly blocks?: number;
 }
 
-/** A family of vision encoders: what its class in `transformers` 5.18 computes beside what both do. */
+/** A family of vision encoders: what its class in `transformers` 5.18 computes alongside what both do. */
 interface Family {
   readonly kinds: Kinds;
   readonly model: string;
@@ -50,9 +50,9 @@ interface Family {
   readonly processor: string;
   /** Defaults of its configuration. */
   readonly defaults: { readonly patch: number; readonly activation: string; readonly eps: number };
-  /** What its encoders have beside the rest. */
+  /** What its encoders have alongside the rest. */
   readonly form: Pick<VitConfig, "classToken" | "preNorm" | "patchBias" | "normalisation">;
-  /** Fields of config.json beside those of both. */
+  /** Fields of config.json alongside those of both. */
   readonly fields: { readonly [field: string]: boolean };
   /** Whether the last normalisation is that of the pooled class token. */
   readonly pooled: boolean;

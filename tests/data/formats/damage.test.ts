@@ -16,7 +16,7 @@ import { loadSamples } from "./samples.ts";
 
 const test = suite("one byte changed");
 /** Bytes whose changes are tried in one request, and how long it may take however slow the machine is. */
-const RANGE = 256, PATIENCE = "2 minutes";
+const RANGE = 256, TIMEOUT = "2 minutes";
 /** Growth of the process that nothing here explains. */
 const MOST_MEMORY = 1.5e9;
 
@@ -35,7 +35,7 @@ const readers = openPool<Damage, Damaged, Error>({
 
 const inTime = (reading: Effect.Effect<Damaged, Error>, place: string): Effect.Effect<Damaged, Error> =>
   Effect.timeoutOrElse(reading, {
-    duration: PATIENCE,
+    duration: TIMEOUT,
     orElse: () => Effect.fail(new Error(`reading does not end: ${place}`)),
   });
 

@@ -268,7 +268,7 @@ test("VQA's test splits have questions alone", async () => {
   assert.equal(records.map((r) => r.kind === "open" && r.answers), [[], []]);
 });
 
-test("captions of images that are not listed, and ids that stand twice, are refused", async () => {
+test("captions of images that are not listed, and ids that occur twice, are refused", async () => {
   const { format, files } = named("coco-captions");
   const whole = JSON.parse(decode(files[0]!.bytes));
   const lone = { ...whole, images: whole.images.slice(0, 1) };

@@ -132,7 +132,7 @@ const entriesIn = ({ format }: Sample, file: SampleFile, bytes: Uint8Array): num
   );
 };
 
-interface Outcome {
+interface SampleScore {
   readonly verdicts: readonly Verdict<AnyRecord>[];
   readonly error?: FormatError;
 }
@@ -142,7 +142,7 @@ const read = async (
   contents: readonly Uint8Array[],
   policy: Policy,
   chunk: number,
-): Promise<Outcome> => {
+): Promise<SampleScore> => {
   const verdicts: Verdict<AnyRecord>[] = [];
   try {
     const sources = contents.map((bytes, i) => bytesSource(files[i]!.name, bytes, chunk));

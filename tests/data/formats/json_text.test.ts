@@ -11,11 +11,11 @@ import { encode, formatNamed } from "./sample_form.ts";
 
 const test = suite("json");
 
-interface Outcome {
+interface SampleScore {
   readonly verdicts: readonly Verdict<AnyRecord>[];
   readonly error?: FormatError;
 }
-const read = async (format: string, ...files: readonly (string | Uint8Array)[]): Promise<Outcome> => {
+const read = async (format: string, ...files: readonly (string | Uint8Array)[]): Promise<SampleScore> => {
   const verdicts: Verdict<AnyRecord>[] = [];
   const sources = files.map((f, i) => bytesSource(`${i}.json`, typeof f === "string" ? encode(f) : f, 5000));
   try {
@@ -28,9 +28,9 @@ const read = async (format: string, ...files: readonly (string | Uint8Array)[]):
     return { verdicts, error: error as FormatError };
   }
 };
-const refusals = ({ verdicts }: Outcome): readonly string[] =>
+const refusals = ({ verdicts }: SampleScore): readonly string[] =>
   verdicts.flatMap((v) => v.verdict === "refused" ? v.fields.map((f) => `${f.path}: ${f.got}`) : []);
-const ids = ({ verdicts }: Outcome): readonly string[] =>
+const ids = ({ verdicts }: SampleScore): readonly string[] =>
   verdicts.flatMap((v) => v.verdict === "taken" ? v.records.map((r) => r.id) : []);
 
 const turns = '"conversations": [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "Because."}]';
@@ -110,7 +110,7 @@ test("ids of any length keep every digit", async () => {
   assert.equal(ids(pairs).toSorted(), [a, b]);
 });
 
-test("marks of byte order, line ends, trailing lines and keys that stand twice", async () => {
+test("marks of byte order, line ends, trailing lines and keys that occur twice", async () => {
   const one = `{"id": 1, ${turns}}`, two = `{"id": "0", "id": 2, ${turns}}`;
   for (
     const text of [
@@ -122,7 +122,7 @@ test("marks of byte order, line ends, trailing lines and keys that stand twice",
     ]
   ) {
     const found = await read("llava", text);
-    // of a key that stands twice the last value counts, as in Python
+    // of a key that occurs twice the last value counts, as in Python
     assert.equal([ids(found), refusals(found)], [["1", "2"], []], JSON.stringify(text.slice(0, 9)));
   }
   const utf16 = new Uint8Array([

@@ -154,7 +154,7 @@ test("a table written by hand is read", async () => {
   assert.is(verdict!.verdict === "taken" && verdict!.records[0]!.caption, "a text");
 });
 
-test("page headers that lack what they need, or lie, are refused with the column", async () => {
+test("page headers that lack what they need, or are, are refused with the column", async () => {
   for (const [name, bytes] of Object.entries(written.damaged)) {
     assert.match(await refusal(new Uint8Array(Buffer.from(bytes, "base64"))), /caption of group 0/, name);
   }
@@ -265,8 +265,8 @@ test("compressed pages that grow beyond what they say, or a thousand times, are 
     ]] as const
   ) {
     const bytes = new Uint8Array(squeezed), more = { codec: codec[name] };
-    const lies = pageOf(page.second, head, bytes, { field_2: 50 });
-    assert.match(await refusal(table([caption(lies, more), url])), /caption/, `${name} that lies`);
+    const wrongSize = pageOf(page.second, head, bytes, { field_2: 50 });
+    assert.match(await refusal(table([caption(wrongSize, more), url])), /caption/, `${name} that is`);
     const tells = pageOf(page.second, head, bytes, { field_2: zeros.length });
     if (name === "gzip") continue;
     assert.match(
@@ -274,7 +274,7 @@ test("compressed pages that grow beyond what they say, or a thousand times, are 
       /67108864 bytes in the column caption from \d+ compressed ones/,
       name,
     );
-    // the footer may lie as well
+    // the footer may be as well
     assert.match(
       await refusal(table([caption(tells, { ...more, whole: 2 ** 23 }), url])),
       /67108864 as the length/,
@@ -288,7 +288,7 @@ test("compressed pages that grow beyond what they say, or a thousand times, are 
   );
 });
 
-test("rows that take no bytes, bytes that are read twice, and numbers of rows that lie are refused", async () => {
+test("rows that take no bytes, bytes that are read twice, and wrong numbers of rows are refused", async () => {
   const rows = 4_000_000, level = new Uint8Array([...varint(rows * 2), 0]);
   const empty = pageOf(
     page.second,
@@ -339,7 +339,7 @@ test("rows that take no bytes, bytes that are read twice, and numbers of rows th
   assert.is(verdicts.filter(({ verdict }) => verdict === "refused").length, most);
 });
 
-test("one long value in the rows of a whole group is counted as often as it stands there", async () => {
+test("one long value in the rows of a whole group is counted as often unchanged there", async () => {
   const rows = 2 ** 20, long = "x".repeat(2 ** 16), length = new Uint8Array(4);
   new DataView(length.buffer).setUint32(0, long.length, true);
   const values = new Uint8Array([...length, ...new TextEncoder().encode(long)]);

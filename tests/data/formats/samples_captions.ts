@@ -147,8 +147,8 @@ export const captionsSamples: readonly Sample[] = [
         {
           image_id: "ed2b0c0a7a9b4b9e",
           image_classes: ["Bottle"],
-          caption_str: "A bottle of ale stands by a glass.",
-          reference_strs: ["A bottle of ale stands by a glass.", "Ale named Hop."],
+          caption_str: "A bottle of ale is by a glass.",
+          reference_strs: ["A bottle of ale is by a glass.", "Ale named Hop."],
           caption_id: 1,
           set_name: "val",
           image_path: "train/ed2b0c0a7a9b4b9e.jpg",
@@ -162,7 +162,7 @@ export const captionsSamples: readonly Sample[] = [
       id: "ed2b0c0a7a9b4b9e",
       image: "ed2b0c0a7a9b4b9e",
       question: "",
-      references: ["A bottle of ale stands by a glass.", "Ale named Hop."],
+      references: ["A bottle of ale is by a glass.", "Ale named Hop."],
     }],
   ),
 ];

@@ -181,7 +181,7 @@ export const openSamples: readonly Sample[] = [
     [json("val.json", [
       {
         image: "VizWiz_val_00000000.jpg",
-        question: "Ok. There is another picture I hope it is a better one.",
+        question: "Ok. There is another image I hope it is a better one.",
         answers: answers("unanswerable", "dog").map(({ answer }) => ({ answer, answer_confidence: "yes" })),
         answer_type: "unanswerable",
         answerable: 0,
@@ -194,7 +194,7 @@ export const openSamples: readonly Sample[] = [
         kind: "open",
         id: "VizWiz_val_00000000.jpg",
         image: "VizWiz_val_00000000.jpg",
-        question: "Ok. There is another picture I hope it is a better one.",
+        question: "Ok. There is another image I hope it is a better one.",
         answers: ["unanswerable", "dog"],
         answerType: "unanswerable",
       },

@@ -162,8 +162,8 @@ export const questionsSamples: readonly Sample[] = [
     "mme",
     [text(
       "code_reasoning.txt",
-      "0001.png\tIs a c++ code shown in the picture? Please answer yes or no.\tYes\n" +
-        "0001.png\tIs a python code shown in the picture? Please answer yes or no.\tNo\n",
+      "0001.png\tIs a c++ code shown in the image? Please answer yes or no.\tYes\n" +
+        "0001.png\tIs a python code shown in the image? Please answer yes or no.\tNo\n",
     )],
     2,
     [
@@ -171,7 +171,7 @@ export const questionsSamples: readonly Sample[] = [
         kind: "yes-no",
         id: "code_reasoning/0001.png/0",
         image: "0001.png",
-        question: "Is a c++ code shown in the picture? Please answer yes or no.",
+        question: "Is a c++ code shown in the image? Please answer yes or no.",
         answer: true,
         part: "code_reasoning",
       },
@@ -179,7 +179,7 @@ export const questionsSamples: readonly Sample[] = [
         kind: "yes-no",
         id: "code_reasoning/0001.png/1",
         image: "0001.png",
-        question: "Is a python code shown in the picture? Please answer yes or no.",
+        question: "Is a python code shown in the image? Please answer yes or no.",
         answer: false,
         part: "code_reasoning",
       },

@@ -25,13 +25,13 @@ const tarOf = async (members: readonly (readonly [Header, string | Uint8Array])[
 };
 const png = (n: number) => Uint8Array.of(...PNG, n);
 
-interface Outcome {
+interface SampleScore {
   readonly pairs: readonly (readonly [caption: string, image: number])[];
   readonly refused: Readonly<Record<string, string>>;
   readonly leftOut: Readonly<Record<string, string>>;
   readonly error?: string;
 }
-const read = async (...archives: readonly Uint8Array[]): Promise<Outcome> => {
+const read = async (...archives: readonly Uint8Array[]): Promise<SampleScore> => {
   const verdicts: Verdict<PairRecord>[] = [],
     sources = archives.map((b, i) => bytesSource(`${i}.tar`, b, 700));
   let error: string | undefined;
@@ -111,7 +111,7 @@ test("members of a sample find each other in any order; what lacks its partner i
   assert.equal(found.leftOut, { 2: "more members of a sample that was given" });
 });
 
-test("a name that stands twice in an archive is refused; in two archives it is two samples", async () => {
+test("a name that occurs twice in an archive is refused; in two archives it is two samples", async () => {
   const twice = await tarOf([["0.png", png(0)], ["0.txt", "a"], ["1.png", png(1)], ["1.txt", "b"], [
     "0.png",
     png(2),

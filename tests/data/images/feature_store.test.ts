@@ -124,7 +124,7 @@ test("a row that changed on disk is found when it is read, by file and row", asy
   assert.equal(after, before);
 });
 
-test("rows that never reached the disk before a power cut are computed again", async () => {
+test("rows that never reached the disk before a power cut are recomputed", async () => {
   await fill("power", photos.slice(0, 6));
   const [path] = filesOf("power", ".rows"), size = rowBytes({ levels: 2, cells: 64, width: 128 });
   const bytes = Deno.readFileSync(path!);
@@ -182,7 +182,7 @@ test("images that cannot be decoded stop, or are noted once and counted", async 
   assert.match(String(await fill("half", [half]).catch((cause) => cause)), path);
 });
 
-test("two processes fill one store, one is killed: what stands is whole, the rest is computed", async () => {
+test("two processes fill one store, one is killed: finished rows are whole, the rest is computed", async () => {
   const start = () =>
     new Deno.Command(Deno.execPath(), {
       args: [

@@ -60,7 +60,7 @@ test("JPEG: the same bytes as the pinned decoder gave", async () => {
 });
 
 test("every EXIF orientation comes out upright", async () => {
-  // where the stored image's top left corner (green) and left edge (red) come to lie
+  // where the stored image's top left corner (green) and left edge (red) end up
   for (let orientation = 1; orientation <= 8; orientation++) {
     const stored = await bytesOf(image().withMetadata({ orientation }).jpeg({ quality: 100 }));
     const decoded = await decodeImage("a", stored);
@@ -108,7 +108,7 @@ test("grey, 16 bits, palettes and CMYK become RGB of 8 bits", async () => {
   assert.ok(red! > 180 && green! < 90 && blue! < 90, `red comes back as ${[red, green, blue]}`);
 });
 
-test("transparent images stand on white; of moving ones the first frame is taken", async () => {
+test("transparent images are on white; of moving ones the first frame is taken", async () => {
   const rgba = new Uint8Array(W * H * 4).map((_, i) =>
     i % 4 === 3 ? [0, 128, 255][Math.floor(i / 4) % 3]! : 0
   );
@@ -175,7 +175,7 @@ test("the upper 8 of 16 bits stay, in color and grayscale; alpha of 16 bits is l
   );
 });
 
-test("grayscale with alpha and palettes with transparency stand on white", async () => {
+test("grayscale with alpha and palettes with transparency are on white", async () => {
   const gray = sharp(Uint8Array.from(Array.from({ length: 16 }, () => [40, 0]).flat()), {
     raw: { width: 4, height: 4, channels: 2 },
   });

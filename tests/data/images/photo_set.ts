@@ -7,7 +7,7 @@ import { type EncodedImage, openSquares, type SquareOptions } from "../../../pip
 
 /**
  * Squares of many images, each with its place, or the error that names its file.
- * Nothing is left out: an image that is refused stands there as its {@link ImageError}.
+ * Nothing is left out: an image that is refused exists as its {@link ImageError}.
  */
 export const squaresOf = (
   images: readonly EncodedImage[],

@@ -43,7 +43,7 @@ interface Seen {
   readonly contents: readonly string[];
 }
 
-/** What every record says, beside the first pixel of the image that its row is given. */
+/** Text of every record, alongside the first pixel of the image that its row is given. */
 const seen = (
   part: Omit<MixtureConfig["parts"][number], "name">,
   cache = Deno.makeTempDirSync(),
@@ -135,7 +135,7 @@ test("two tables whose rows have equal numbers, equal paths, or none", async () 
 const asked = (names: readonly string[]): unknown => ({
   questions: names.map((image_id, i) => ({ image_id, question: "What colour is it?", question_id: i })),
 });
-const told = (names: readonly string[], some: readonly Colour[]): unknown => ({
+const describing = (names: readonly string[], some: readonly Colour[]): unknown => ({
   annotations: names.map((image_id, i) => ({
     image_id,
     question_id: i,
@@ -152,7 +152,7 @@ test("equal file names in different folders are two images; one image under two 
   await Deno.writeFile(`${folder}/tree/c/copy.png`, images.red);
   const names = ["a/0.png", "b/0.png", "c/copy.png"];
   await Deno.writeTextFile(`${folder}/q.json`, JSON.stringify(asked(names)));
-  await Deno.writeTextFile(`${folder}/t.json`, JSON.stringify(told(names, ["red", "blue", "red"])));
+  await Deno.writeTextFile(`${folder}/t.json`, JSON.stringify(describing(names, ["red", "blue", "red"])));
   const part = { format: "vqav2", files: ["q.json", "t.json"], images: { folder: "tree" }, turns: 2 };
   const found = await seen(part);
   assert.is(found.images, 2);
@@ -171,7 +171,7 @@ test("a file replaced between two runs is another image, though its size and tim
     await Deno.utime(`${folder}/swap/${name}`, old, old);
   };
   await Deno.writeTextFile(`${folder}/sq.json`, JSON.stringify(asked(names)));
-  await Deno.writeTextFile(`${folder}/st.json`, JSON.stringify(told(names, ["red", "blue"])));
+  await Deno.writeTextFile(`${folder}/st.json`, JSON.stringify(describing(names, ["red", "blue"])));
   const part = { format: "vqav2", files: ["sq.json", "st.json"], images: { folder: "swap" }, turns: 2 };
   await put("0.png", "red");
   await put("1.png", "red");

@@ -124,7 +124,7 @@ test("opened again, nothing is prepared again; a damaged file is; other prompts 
   assert.is([...Deno.readDirSync(`${cache}/records`)].length, 6);
 });
 
-test("opened by several at once, one folder stands, and no one loses what another reads", async () => {
+test("opened by several at once, one folder is, and no one loses what another reads", async () => {
   const cache = `${folder}/together`;
   const look = () =>
     opened(
@@ -191,7 +191,7 @@ test("images that come later are found", async () => {
       Deno.statSync(`${folder}/later-cache/records/${name}/done.json`).mtime?.getTime()
     );
   await copy(shapes(10)[0]!);
-  assert.is(await count(), 2, "beside the text");
+  assert.is(await count(), 2, "alongside the text");
   const written = prepared();
   assert.is(await count(), 2);
   assert.equal(prepared(), written, "while nothing has come, annotations are not read again");
@@ -208,7 +208,7 @@ test("a changed image is another mixture; one that changes while it is in use is
   const hash = (of: MixtureConfig) =>
     opened(of, `${folder}/cache`, (mixture) => Effect.sync(() => mixture.hash));
   const part = withPart({ images: { folder: moved } });
-  assert.is(await hash(part), await hash(withPart({})), "where images lie does not matter");
+  assert.is(await hash(part), await hash(withPart({})), "where images are does not matter");
   await opened(part, `${folder}/cache`, (mixture) =>
     Effect.gen(function* () {
       const imageFile = mixtureImages(mixture).find(({ name }) => name.endsWith(file))!;

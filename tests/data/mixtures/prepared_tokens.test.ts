@@ -78,7 +78,7 @@ for (const [name, language] of Object.entries(languages)) {
       );
       const whole = right(language.tokens(joinedTurns(ways.map((all, i) => all[chosen[i]!]!))));
       assert.equal([...joined.ids], [...whole.ids]);
-      assert.equal([...joined.learnt], [...whole.learnt]);
+      assert.equal([...joined.learned], [...whole.learned]);
     },
     { runs: 40 },
   );
@@ -117,7 +117,7 @@ for (const [name, language] of Object.entries(languages)) {
     ]));
     const back = unpackTokens(packTokens(tokens));
     assert.equal(back.ids, tokens.ids);
-    assert.equal(back.learnt, tokens.learnt);
+    assert.equal(back.learned, tokens.learned);
     assert.is(back.rest, tokens.ids.length - tokens.stops.at(-1)!);
     assert.ok(tokens.stops.every((at) => tokens.ends.includes(tokens.ids[at]!)));
     assert.ok(joins(language));

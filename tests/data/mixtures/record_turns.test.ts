@@ -128,17 +128,17 @@ test("rows learn answers and ends alone, and prompts are their beginnings", () =
   ];
   const row = rowOfTokens("talk", [right(language.tokens(talk))], language.pad, { length: 24, images: 1 });
   assert.is(row.length, right(language.tokens(talk)).ids.length);
-  const learnt = [...row.labels].filter((label) => label >= 0);
-  assert.is(language.decode(learnt), "a dog no");
+  const learned = [...row.labels].filter((label) => label >= 0);
+  assert.is(language.decode(learned), "a dog no");
   const { ids, ends } = right(language.prompt(talk.slice(0, 3)));
   assert.equal([...row.ids.subarray(0, ids.length)], ids);
-  assert.ok(ends.includes(learnt.at(-1)!));
+  assert.ok(ends.includes(learned.at(-1)!));
   assert.equal([...row.labels.subarray(ids.length, row.length)], [
     ...row.ids.subarray(ids.length, row.length),
   ]);
   assert.is(row.labels[row.length], -100);
   assert.is(row.ids[row.length], language.pad);
-  assert.ok(learnt.includes(language.first("no")));
+  assert.ok(learned.includes(language.first("no")));
   assert.equal([row.segments[0], row.segments[row.length], row.after[0], row.imageSegments[0]], [
     1,
     0,

@@ -5,7 +5,7 @@ import type { MixtureConfig } from "../../../pipelines/mixtures/mixture_config.t
 import { trainBpe } from "../../../pipelines/text/bpe.ts";
 import { askCaption, shortAnswer } from "../../../pipelines/text/prompts.ts";
 
-/** What an image shows. */
+/** Content of an image. */
 export interface Shape {
   /** Its number, from 1. */
   readonly id: number;
@@ -106,7 +106,7 @@ export const vqa = (
 export const writeValue = (path: string, value: unknown): Promise<void> =>
   Deno.writeTextFile(path, JSON.stringify(value));
 
-/** Where images of VQAv2 lie: here an image of each kind of file has two names, so that ids find them. */
+/** Where images of VQAv2 are: here an image of each kind of file has two names, so that ids find them. */
 const byId = (folder: string, some: readonly Shape[]): Promise<unknown> =>
   Promise.all(
     some.map((shape) =>

@@ -1,11 +1,11 @@
 /**
- * The pace at which Dawn looks whether the device is done. It asks through `setImmediate` as fast as the event loop
+ * Throttles Dawn's polling of the device. Dawn polls through `setImmediate` as fast as the event loop
  * turns, with a new native function each time; Deno collects many of those in quadratic time, which stops the process
- * for seconds. So only the first questions of a wait are asked at once, and later ones a millisecond apart.
+ * for seconds. So only the first polls of a wait run at once, and later ones a millisecond apart.
  */
 
 /** Questions that may be asked without a pause, and come back one a millisecond. */
-const MOST = 64;
+const LIMIT = 64;
 
 type Immediate = (run: (...args: unknown[]) => void, ...args: unknown[]) => unknown;
 
@@ -13,16 +13,16 @@ const isNative = (f: unknown): boolean =>
   typeof f === "function" && Function.prototype.toString.call(f).includes("[native code]");
 
 /** A `setImmediate` that lets native functions through at a pace, and all others as they come. */
-export const paced = (
+export const throttled = (
   now: () => number,
   atOnce: Immediate,
   later: (run: (...args: unknown[]) => void, ms: number, ...args: unknown[]) => unknown,
 ): Immediate => {
-  let left = MOST, last = now();
+  let left = LIMIT, last = now();
   return (run, ...args) => {
     if (!isNative(run)) return atOnce(run, ...args);
     const at = now();
-    left = Math.min(MOST, left + at - last);
+    left = Math.min(LIMIT, left + at - last);
     last = at;
     if (left < 1) return later(run, 1, ...args);
     left--;
@@ -33,13 +33,13 @@ export const paced = (
 const isPaced = Symbol.for("chain-of-sight.paced");
 
 /** Paces the process's `setImmediate`, once. */
-export const paceDawn = (): void => {
+export const throttleDawn = (): void => {
   const here = globalThis as unknown as { setImmediate: Immediate & { [isPaced]?: true } };
   if (here.setImmediate[isPaced]) return;
-  const slow = paced(
+  const slow = throttled(
     () => performance.now(),
     here.setImmediate,
-    setTimeout as unknown as Parameters<typeof paced>[2],
+    setTimeout as unknown as Parameters<typeof throttled>[2],
   );
   here.setImmediate = Object.assign(slow, { [isPaced]: true as const });
 };

@@ -1,6 +1,6 @@
 /** A sheet of images with what a model answered about them. */
 import * as O from "fp-ts/lib/Option.js";
-import { contactSheet, type Sample } from "../scenes/contact_sheet.ts";
+import { imageGrid, type Sample } from "../scenes/image_grid.ts";
 import { parseBox } from "../records/grid.ts";
 import { imageAt, type SceneSet } from "../images/image_set.ts";
 import type { Question } from "../scenes/tasks.ts";
@@ -18,7 +18,7 @@ const isRight = (question: Question, answer: string, grid: number): boolean =>
     : question.kind === "refer" && referRight(grid)({ truth: question.truth, answer });
 
 /** The first held-out images with answers of one model: two presence questions, a count and a place each. */
-export const sheetOf = (
+export const answerGrid = (
   answers: readonly string[],
   set: SceneSet,
   data: LanguageData,
@@ -50,5 +50,5 @@ export const sheetOf = (
       ...boxes[0],
     };
   });
-  return contactSheet(samples);
+  return imageGrid(samples);
 };

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { ablateHere } from "../../pipelines/ablations/ablate.ts";
 import { ablation } from "../support/ablations.ts";
 import { loadTrained } from "../../pipelines/ask/trained.ts";
-import { trainedPlace } from "../../pipelines/engine/trained_place.ts";
+import { locateRun } from "../../pipelines/engine/run_location.ts";
 import { PARAMS } from "../../pipelines/train/step_source.ts";
 import { load } from "../../pipelines/weights/checkpoint.ts";
 import { type LazyArray, type LazyError, readLazies } from "../../pipelines/weights/lazy.ts";
@@ -66,7 +66,7 @@ test("by arm, by artefact and by checkpoint it is one model: that of its checkpo
     assert.equal([byArm.arm, byDefault.arm], ["cos-20-84", config.arms[0]!.name]);
     assert.equal([byArtefact.arm, byFile.arm], ["cos-20-84", "cos-20-84"]);
     assert.equal(byArtefact.bridge, byArm.bridge);
-    const { vision, ...params } = byArm.writer.params as Readonly<Record<string, unknown>>;
+    const { vision, ...params } = byArm.causalLM.params as Readonly<Record<string, unknown>>;
     const { tensors } = yield* load(`${there}/checkpoints/finetune.safetensors`);
     for (const [path, value] of Object.entries(yield* flat(params))) {
       assert.equal(tensors[`${PARAMS}${path}`], value);
@@ -74,13 +74,13 @@ test("by arm, by artefact and by checkpoint it is one model: that of its checkpo
     const encoder = yield* load(byArm.encoder!), weights = Object.entries(yield* flat(vision));
     for (const [path, value] of weights) assert.equal(encoder.tensors[`${PARAMS}vit.${path}`], value, path);
     for (const other of [byArtefact, byFile]) {
-      assert.equal(yield* flat(other.writer.params), yield* flat(byArm.writer.params));
+      assert.equal(yield* flat(other.causalLM.params), yield* flat(byArm.causalLM.params));
     }
   })));
 });
 
 const said = (path: string, name?: string): Promise<string> =>
-  Effect.runPromise(Effect.flip(trainedPlace(path, name))).then((error) => (error as Error).message);
+  Effect.runPromise(Effect.flip(locateRun(path, name))).then((error) => (error as Error).message);
 
 test("the commands ask it and export it", async () => {
   const asked = await ran(
@@ -132,7 +132,7 @@ test("a training starts from the decoder of a run, which is known by its content
       const again = yield* loadTrained(`${folder}/again`),
         { tensors, metadata } = yield* load(again.checkpoint);
       const own = yield* load(`${store}/${artefact("cos-20-84", 3)}/checkpoints/finetune.safetensors`);
-      const { vision: _, bridge: _bridge, ...decoder } = again.writer.params as Readonly<
+      const { vision: _, bridge: _bridge, ...decoder } = again.causalLM.params as Readonly<
         Record<string, unknown>
       >;
       for (const [path, value] of Object.entries(yield* flat(decoder))) {
@@ -155,14 +155,14 @@ test("a training starts from the decoder of a run, which is known by its content
   );
 });
 
-test("what is none, is not there or not finished is said; another seed stands in for one that is not", async () => {
+test("what is none, is not there or not finished is said; another seed replaces one that is not", async () => {
   const pretrained = `${store}/${artefact("cos-20-84", 3, "pretrain")}`;
   assert.match(await said(run, "cos-1"), /no trained arm cos-1; expected one of cos-20-20, cos-20-84/);
-  const early = await Effect.runPromise(trainedPlace(`${pretrained}/checkpoints/pretrain.safetensors`));
-  assert.equal([early.stage, (await Effect.runPromise(trainedPlace(pretrained))).stage], [0, 0]);
+  const early = await Effect.runPromise(locateRun(`${pretrained}/checkpoints/pretrain.safetensors`));
+  assert.equal([early.stage, (await Effect.runPromise(locateRun(pretrained))).stage], [0, 0]);
   const first = artefact("cos-20-84", 3), second = artefact("cos-20-84", 4);
   Deno.removeSync(`${store}/${first}/result.json`);
-  assert.is((await Effect.runPromise(trainedPlace(run, "cos-20-84"))).run, `${store}/${second}`);
+  assert.is((await Effect.runPromise(locateRun(run, "cos-20-84"))).run, `${store}/${second}`);
   Deno.removeSync(`${store}/${first}/checkpoints/finetune.safetensors`);
   assert.match(await said(`${store}/${first}`), /nothing is trained yet/);
 });

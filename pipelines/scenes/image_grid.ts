@@ -11,20 +11,20 @@ import "npm:@expo-google-fonts/roboto@0.4.3/package.json" with { type: "json" };
 import { packageFile } from "../base/package_files.ts";
 
 /** Name under which it is registered. */
-export const sheetFont = "chain-of-sight sheet";
+export const gridFont = "chain-of-sight sheet";
 
 /** Registers it; safe to call again. */
 export const registerFont = (): void => {
-  if (GlobalFonts.has(sheetFont)) return;
+  if (GlobalFonts.has(gridFont)) return;
   const file = packageFile("@expo-google-fonts/roboto/500Medium/Roboto_500Medium.ttf");
-  GlobalFonts.register(Buffer.from(Deno.readFileSync(file)), sheetFont);
+  GlobalFonts.register(Buffer.from(Deno.readFileSync(file)), gridFont);
 };
 
 /** One line under an image. */
-export interface SheetLine {
-  /** What was asked. */
+export interface GridLine {
+  /** The question. */
   readonly question: string;
-  /** What the model wrote. */
+  /** Output of the model. */
   readonly answer: string;
   /** What it should have written. */
   readonly truth: string;
@@ -39,7 +39,7 @@ export interface Sample {
   /** Side of the image in pixels. */
   readonly side: number;
   /** Questions and answers. */
-  readonly lines: readonly SheetLine[];
+  readonly lines: readonly GridLine[];
   /** Where the model said that something is. */
   readonly predictedBox?: Box;
   /** Where that is. */
@@ -110,9 +110,9 @@ const fit = (g: SKRSContext2D, text: string, width: number): string => {
 };
 
 /** Whether an answer is shown as right: one without words never is, whatever a score reads in it. */
-const shownRight = ({ right, answer }: SheetLine): boolean => right && answer.trim() !== "";
+const shownRight = ({ right, answer }: GridLine): boolean => right && answer.trim() !== "";
 
-const drawLine = (g: SKRSContext2D, line: SheetLine, x: number, y: number): void => {
+const drawLine = (g: SKRSContext2D, line: GridLine, x: number, y: number): void => {
   const right = shownRight(line);
   const write = (text: string, dx: number, dy: number, colour: string): number => {
     g.fillStyle = colour;
@@ -142,7 +142,7 @@ const drawLegend = (g: SKRSContext2D, y: number): void => {
 };
 
 /** One PNG with a legend and all samples in rows of four. */
-export const contactSheet = (samples: readonly Sample[]): Uint8Array => {
+export const imageGrid = (samples: readonly Sample[]): Uint8Array => {
   registerFont();
   const columns = Math.max(2, Math.min(4, samples.length)), rows = Math.ceil(samples.length / columns);
   const most = Math.max(0, ...samples.map((s) => s.lines.length));
@@ -151,7 +151,7 @@ export const contactSheet = (samples: readonly Sample[]): Uint8Array => {
     g = canvas.getContext("2d");
   g.fillStyle = colours.paper;
   g.fillRect(0, 0, canvas.width, canvas.height);
-  g.font = `${LETTERS}px "${sheetFont}"`;
+  g.font = `${LETTERS}px "${gridFont}"`;
   g.textBaseline = "top";
   drawLegend(g, GAP);
   samples.forEach((sample, i) => {
@@ -181,7 +181,7 @@ const drawOne = (g: SKRSContext2D, { scene, image }: StoredScene, side: number, 
 };
 
 /** One PNG with scenes in rows of four, each with a line that says what it is. `side` is the masters'. */
-export const sceneSheet = (scenes: readonly StoredScene[], side: number): Uint8Array => {
+export const sceneGrid = (scenes: readonly StoredScene[], side: number): Uint8Array => {
   registerFont();
   const columns = Math.min(COLUMNS, Math.max(1, scenes.length)), rows = Math.ceil(scenes.length / COLUMNS);
   const canvas = createCanvas(SPACE + columns * (side + SPACE), SPACE + rows * (side + CAPTION + SPACE));
@@ -189,7 +189,7 @@ export const sceneSheet = (scenes: readonly StoredScene[], side: number): Uint8A
   g.fillStyle = "#fbfaf7";
   g.fillRect(0, 0, canvas.width, canvas.height);
   g.fillStyle = "#22252a";
-  g.font = `12px "${sheetFont}"`;
+  g.font = `12px "${gridFont}"`;
   g.textBaseline = "top";
   scenes.forEach((scene, i) => drawOne(g, scene, side, i));
   return new Uint8Array(canvas.toBuffer("image/png"));

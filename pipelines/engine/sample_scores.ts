@@ -5,7 +5,7 @@
 import * as t from "io-ts";
 import type { Box } from "../records/box.ts";
 import type { DataConfig } from "../scenes/config.ts";
-import { boxFormatOf } from "../scenes/questions/spoken.ts";
+import { boxFormatOf } from "../scenes/questions/box_format.ts";
 import type { QuestionKind } from "../scenes/tasks.ts";
 import { pairIou } from "../eval/boxes_found.ts";
 import { sceneBenchmarks } from "../eval/scene_benchmarks.ts";
@@ -18,7 +18,7 @@ import { type Answered, byScene } from "../stages/scores.ts";
 export interface MetricInfo {
   /** Its key in scores. */
   readonly name: string;
-  /** What it is, for people. */
+  /** Its kind, for people. */
   readonly label: string;
 }
 
@@ -26,7 +26,7 @@ export interface MetricInfo {
 export type Form = "mean" | "f1";
 
 /** One metric of a model. */
-export interface Outcome {
+export interface SampleScore {
   /** How the score follows. */
   readonly form: Form;
   /** Sums of every scene, in the order of the scenes. */
@@ -34,9 +34,9 @@ export interface Outcome {
 }
 
 /** All metrics of a model by name. */
-export type Outcomes = Readonly<Record<string, Outcome>>;
+export type SampleScores = Readonly<Record<string, SampleScore>>;
 
-const outcomesType = t.record(
+const sampleScoresType = t.record(
   t.string,
   t.strict({
     form: t.keyof({ mean: null, f1: null }),
@@ -44,13 +44,13 @@ const outcomesType = t.record(
   }),
 );
 
-/** Codec of {@link Outcomes}. */
-export const outcomesCodec = (): t.Type<Outcomes, unknown, unknown> => outcomesType;
+/** Codec of {@link SampleScores}. */
+export const sampleScoresCodec = (): t.Type<SampleScores, unknown, unknown> => sampleScoresType;
 
 /** Credits of single answers, summed by image, as an outcome: their mean. */
-export const creditOutcome = (
+export const creditScore = (
   credits: readonly { readonly sum: number; readonly n: number }[],
-): Outcome => ({ form: "mean", sums: credits.map(({ sum, n }) => [sum, n]) });
+): SampleScore => ({ form: "mean", sums: credits.map(({ sum, n }) => [sum, n]) });
 
 /** The score of some sums, from 0 to 1; a mean of nothing is NaN. */
 export const scoreOf = (form: Form, [a = 0, b = 0, c = 0]: readonly number[]): number =>
@@ -64,7 +64,7 @@ export const added = (sums: readonly (readonly number[])[]): readonly number[] =
 };
 
 /** The score of all scenes. */
-export const scoreOfAll = ({ form, sums }: Outcome): number => scoreOf(form, added(sums));
+export const scoreOfAll = ({ form, sums }: SampleScore): number => scoreOf(form, added(sums));
 
 interface Metric extends MetricInfo {
   readonly form: Form;
@@ -87,7 +87,7 @@ const judgeOf = (data: DataConfig): Judge => {
   return {
     credit: ({ question, scene, answer }) =>
       benchmarks[question.kind].credit(sceneRecord(question, data, String(scene), question.prompt), answer),
-    iou: (truth, answer) => pairIou({ truth, said: parse(answer) }),
+    iou: (truth, answer) => pairIou({ truth, predicted: parse(answer) }),
   };
 };
 
@@ -115,8 +115,8 @@ const presenceF1: Metric = {
   form: "f1",
   of: ({ question: q, answer }) => {
     if (q.kind !== "presence") return undefined;
-    const said = saysYes(answer);
-    return [Number(said && q.truth), Number(said && !q.truth), Number(!said && q.truth)];
+    const predicted = saysYes(answer);
+    return [Number(predicted && q.truth), Number(predicted && !q.truth), Number(!predicted && q.truth)];
   },
 };
 
@@ -146,8 +146,8 @@ const metrics: readonly Metric[] = [
 /** Every metric, in the order of tables. */
 export const metricInfos: readonly MetricInfo[] = metrics.map(({ name, label }) => ({ name, label }));
 
-/** What answers about scenes of a world come to, scene by scene; metrics that no question belongs to are left out. */
-export const outcomesOf = (answered: readonly Answered[], data: DataConfig): Outcomes => {
+/** Sample scores of answers about scenes of a world, scene by scene; metrics that no question belongs to are left out. */
+export const sampleScoresOf = (answered: readonly Answered[], data: DataConfig): SampleScores => {
   const scenes = byScene(answered), judge = judgeOf(data);
   return Object.fromEntries(metrics.flatMap(({ name, form, of }) => {
     const width = form === "mean" ? 2 : 3;
@@ -166,7 +166,7 @@ const valueOf = (score: unknown): number | undefined =>
  * the credit of a kind, so that none is without one.
  */
 export const controlScores = (
-  seen: Outcomes,
+  seen: SampleScores,
   { kinds, ...scores }: Pick<Evaluation, "blind" | "shuffled" | "kinds">,
   control: "blind" | "shuffled",
 ): Readonly<Record<string, number>> =>
@@ -179,5 +179,5 @@ export const controlScores = (
   );
 
 /** Scores by metric. */
-export const scoresOfOutcomes = (outcomes: Outcomes): Readonly<Record<string, number>> =>
+export const scoresOfSamples = (outcomes: SampleScores): Readonly<Record<string, number>> =>
   Object.fromEntries(Object.entries(outcomes).map(([name, outcome]) => [name, scoreOfAll(outcome)]));

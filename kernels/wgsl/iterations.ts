@@ -1,18 +1,18 @@
-/** Where the tensors of a scan's turns lie, for text that all turns share. */
+/** Where the tensors of a scan's iterations are, for text that all iterations share. */
 import type { RepeatKernel } from "../graph/kernel.ts";
 import type { Frame } from "../plan/steps.ts";
 import type { Homes } from "./module.ts";
 
 /**
- * Homes of the tensors of a scan's turns, so that all turns share their kernels' text: places that lie in one buffer in
- * any turn count as lying in one buffer.
+ * Homes of the tensors of a scan's iterations, so that all iterations share their kernels' text: places that are in one buffer in
+ * any iteration count as lying in one buffer.
  */
-export const turnHomes = (frames: readonly Frame[], homes: Homes): ReadonlyMap<RepeatKernel, Homes> => {
-  const turns = new Map<RepeatKernel, Set<Frame>>();
+export const iterationHomes = (frames: readonly Frame[], homes: Homes): ReadonlyMap<RepeatKernel, Homes> => {
+  const iterations = new Map<RepeatKernel, Set<Frame>>();
   for (const f of frames) {
-    if (f.scan !== undefined) turns.set(f.scan, (turns.get(f.scan) ?? new Set()).add(f));
+    if (f.scan !== undefined) iterations.set(f.scan, (iterations.get(f.scan) ?? new Set()).add(f));
   }
-  return new Map([...turns].map(([scan, of]) => [scan, homesIn(scan, [...of], homes)]));
+  return new Map([...iterations].map(([scan, of]) => [scan, homesIn(scan, [...of], homes)]));
 };
 
 const homesIn = (scan: RepeatKernel, frames: readonly Frame[], homes: Homes): Homes => {

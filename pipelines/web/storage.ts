@@ -1,7 +1,7 @@
 /** Where a training in a page keeps its checkpoints. */
 
 /** Named files. */
-export interface Keeper {
+export interface CheckpointStorage {
   /** The bytes of a file, or nothing where there is none. */
   readonly load: (name: string) => Promise<Uint8Array | undefined>;
   /** Writes a file whole. */
@@ -11,7 +11,7 @@ export interface Keeper {
 }
 
 /** Files that last as long as the program. */
-export const memoryKeeper = (): Keeper => {
+export const memoryStorage = (): CheckpointStorage => {
   const files = new Map<string, Uint8Array>();
   return {
     load: (name) => Promise.resolve(files.get(name)),
@@ -34,7 +34,7 @@ interface Folder {
 }
 
 /** Files of the origin's private file system; a write replaces a file when it is whole. */
-export const originKeeper = (): Keeper => {
+export const originStorage = (): CheckpointStorage => {
   const { storage } = navigator as unknown as {
     readonly storage: { readonly getDirectory: () => Promise<Folder> };
   };

@@ -1,14 +1,14 @@
-/** What a device reaches at best, measured with programs of the compiler's own. */
+/** Peak rates of a device, measured with programs of the compiler's own. */
 import { add, input, matmul, mul, type Tensor, type TreeError } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { explain } from "../plan/explain.ts";
 import { compile } from "../plan/plan.ts";
-import type { Ceilings } from "../plan/profile.ts";
+import type { Roofline } from "../plan/profile.ts";
 import { type Device, theDevice } from "./device.ts";
 import type { DeviceError } from "./errors.ts";
 
 /** Sizes of the measurements: elements copied, elements of the arithmetic, side of the product. */
-export interface CeilingSizes {
+export interface RooflineSizes {
   /** Elements that are copied. */
   readonly copied: number;
   /** Elements that arithmetic is done on. */
@@ -45,26 +45,26 @@ const seconds = (output: Tensor) =>
   }));
 
 /**
- * Measures the ceilings: bytes by adding one to a long vector; arithmetic by chains of multiply-adds in registers and
- * by a large product, whichever is faster. Takes seconds. Kernels whose data stays in caches can exceed the ceiling of
+ * Measures the peak rates: bytes by adding one to a long vector; arithmetic by chains of multiply-adds in registers and
+ * by a large product, whichever is faster. Takes seconds. Kernels whose data stays in caches can exceed the peak rate of
  * bytes.
  */
-export const measureCeilings = (
-  sizes?: Partial<CeilingSizes>,
-): Effect.Effect<Ceilings, DeviceError | TreeError, Device> =>
+export const measureRoofline = (
+  sizes?: Partial<RooflineSizes>,
+): Effect.Effect<Roofline, DeviceError | TreeError, Device> =>
   Effect.gen(function* () {
     const { profile: { software, maxBindingBytes } } = yield* theDevice();
-    const { copied, busy, side }: CeilingSizes = {
+    const { copied, busy, side }: RooflineSizes = {
       ...(software
         ? { copied: 2 ** 23, busy: 2 ** 18, side: 512 }
         : { copied: Math.min(2 ** 28, maxBindingBytes / 4), busy: 2 ** 22, side: 4096 }),
       ...sizes,
     };
-    const copy = yield* seconds(add(input("ceiling of bytes", [copied]), 1));
-    const registers = yield* seconds(chains(input("ceiling of arithmetic", [busy])));
+    const copy = yield* seconds(add(input("peak rate of bytes", [copied]), 1));
+    const registers = yield* seconds(chains(input("peak rate of arithmetic", [busy])));
     const square = (path: string) => input(path, [side, side]);
     const product = yield* seconds(
-      matmul(square("ceiling of products, b"))(square("ceiling of products, a")),
+      matmul(square("peak rate of products, b"))(square("peak rate of products, a")),
     );
     return {
       bytes: copy.bytes / copy.seconds,

@@ -6,7 +6,7 @@ import type { ParameterSpec } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** Two affine maps with an activation between them. */
-export type PerceptronParams<A> = {
+export type MlpParams<A> = {
   /** d -> h. */
   readonly fc1: LinearParams<A>;
   /** h -> h. */
@@ -14,12 +14,12 @@ export type PerceptronParams<A> = {
 };
 
 /** Specifications of a perceptron from d to h channels, h inside. */
-export const perceptronSpecs = (d: number, h: number): PerceptronParams<ParameterSpec> => ({
+export const mlpSpecs = (d: number, h: number): MlpParams<ParameterSpec> => ({
   fc1: linearSpecs({ from: d, to: h }),
   fc2: linearSpecs({ from: h, to: h }),
 });
 
 /** `[..., d]` to `[..., h]`. Data-last. */
-export const perceptron =
-  (p: PerceptronParams<Tensor>, activation: (x: Tensor) => Tensor = gelu): (x: Tensor) => Tensor =>
+export const mlp =
+  (p: MlpParams<Tensor>, activation: (x: Tensor) => Tensor = gelu): (x: Tensor) => Tensor =>
   (x: Tensor): Tensor => pipe(x, linear(p.fc1), activation, linear(p.fc2));

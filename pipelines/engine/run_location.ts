@@ -15,7 +15,7 @@ import { type Experiment, stageName } from "./experiment.ts";
 import { type HeldExperiment, readExperiments } from "./record.ts";
 
 /** A trained model on disk, and what it takes to read it. */
-export interface TrainedPlace extends Pick<HeldExperiment, "experiment" | "hashes"> {
+export interface RunLocation extends Pick<HeldExperiment, "experiment" | "hashes"> {
   /** The run directory that holds it. */
   readonly run: string;
   /** Name of the arm. */
@@ -29,7 +29,7 @@ export interface TrainedPlace extends Pick<HeldExperiment, "experiment" | "hashe
 }
 
 /** What finding a model can fail with. */
-export type PlaceError = DecodeError | DiskError | GenerateError | RunError;
+export type RunLocationError = DecodeError | DiskError | GenerateError | RunError;
 
 const refuse = (op: string, got: string, expected: string, hint: string): GenerateError =>
   new GenerateError({ op, got, expected, hint });
@@ -56,9 +56,9 @@ const placesIn = (
   run: string,
   held: readonly HeldExperiment[],
   arm?: string,
-): Effect.Effect<readonly TrainedPlace[], DiskError> =>
+): Effect.Effect<readonly RunLocation[], DiskError> =>
   Effect.gen(function* () {
-    const there: TrainedPlace[] = [];
+    const there: RunLocation[] = [];
     for (const { arm: own, experiment, hashes, checkpoints, encoder } of held) {
       for (const [name, file] of Object.entries(checkpoints).reverse()) {
         const checkpoint = `${run}/${file}`;
@@ -80,9 +80,9 @@ const placesIn = (
 /** The model of a name among those that are there; without a name, the first with several scales, or the first at all. */
 const chosen = (
   run: string,
-  there: readonly TrainedPlace[],
+  there: readonly RunLocation[],
   name: string | undefined,
-): Effect.Effect<TrainedPlace, GenerateError> => {
+): Effect.Effect<RunLocation, GenerateError> => {
   const found = name === undefined
     ? there.find(({ experiment }) => experiment.model.bridge.kind === "chain-of-sight") ?? there[0]
     : there.find(({ arm }) => arm === name);
@@ -97,10 +97,10 @@ const chosen = (
 };
 
 /** The models of an ablation: of every arm the first seed that is trained furthest. */
-const inAblation = (directory: string): Effect.Effect<readonly TrainedPlace[], PlaceError> =>
+const inAblation = (directory: string): Effect.Effect<readonly RunLocation[], RunLocationError> =>
   Effect.gen(function* () {
     const { runs, store: from } = yield* readJson(`${directory}/record.json`, recordCodec());
-    const store = storeFrom(directory, from), there = new Map<string, TrainedPlace>();
+    const store = storeFrom(directory, from), there = new Map<string, RunLocation>();
     for (const { arm, artefacts } of runs) {
       for (const artefact of Object.values(artefacts).reverse()) {
         const run = `${store}/${artefact}`;
@@ -115,10 +115,10 @@ const inAblation = (directory: string): Effect.Effect<readonly TrainedPlace[], P
   });
 
 /** The models in a directory that a manifest describes. */
-const inFolder = (run: string): Effect.Effect<readonly TrainedPlace[], PlaceError> =>
+const inFolder = (run: string): Effect.Effect<readonly RunLocation[], RunLocationError> =>
   Effect.gen(function* () {
     const manifest = yield* readManifest(run).pipe(
-      Effect.catch((error): Effect.Effect<never, PlaceError> =>
+      Effect.catch((error): Effect.Effect<never, RunLocationError> =>
         Effect.fail(
           error._tag === "DiskError" && error.code === "ENOENT"
             ? refuse(`open ${run}`, "a folder without manifest.json", WANTED, MADE)
@@ -139,7 +139,7 @@ const FILE = /^(.*?)\/?(checkpoints\/[^/]+\.safetensors)(?:\.index\.json)?$/;
  * The model that a path names: the directory of a run, an ablation or an artefact, in which `name` chooses the arm, or a
  * checkpoint in one.
  */
-export const trainedPlace = (path: string, name?: string): Effect.Effect<TrainedPlace, PlaceError> =>
+export const locateRun = (path: string, name?: string): Effect.Effect<RunLocation, RunLocationError> =>
   Effect.gen(function* () {
     const bare = path.replace(/(?<=.)\/+$/, ""), op = `open ${path}`;
     const kind = yield* kindOf(yield* checkpointFile(bare));

@@ -34,12 +34,12 @@ import { compileFor, type Device, type Source, theDevice } from "@chain-of-sight
 import * as Effect from "effect/Effect";
 import type { PlacedBridge } from "../stages/model.ts";
 import { IMAGE_ID } from "../text/image_mark.ts";
-import { described, writeKnown } from "../generate/generator.ts";
-import { heldParams, type Writer } from "../generate/programs.ts";
+import { described, writeInputs } from "../generate/generator.ts";
+import { type CausalLM, parameterPlaceholders } from "../generate/programs.ts";
 import { type UploadError, uploadLazies } from "../weights/lazy.ts";
 
 /** Where one token of an answer looked at one scale. */
-export interface Look {
+export interface AttentionMap {
   /** The scale. */
   readonly scale: Scale;
   /** Share of the token's attention that went to this scale, 0 to 1. */
@@ -51,14 +51,14 @@ export interface Look {
 }
 
 /** The looks of every token of an answer, scales coarse to fine. */
-export type Looks = readonly (readonly Look[])[];
+export type AttentionMaps = readonly (readonly AttentionMap[])[];
 
 /** From attention of the decoder, `[n]`, and of the bridge, `[w, q, k]` for every scale, to looks. */
-export const looksOf = (
+export const attentionMapsOf = (
   layout: Layout,
   towards: readonly number[],
   bridge: readonly NdArray[],
-): readonly Look[] => {
+): readonly AttentionMap[] => {
   const grid = layout.resolution / layout.patch;
   let token = 0;
   return layout.scales.map((scale, s) => {
@@ -96,7 +96,7 @@ export const windowsOf = (
     return layoutOf(resolution, patch, [resolution / patch], [description.queries]);
   }
   throw new ConfigError({
-    op: "looks",
+    op: "attention maps",
     got: description.kind,
     expected: "a bridge whose queries look at windows, coarse to fine",
     hint: "ask a model with a windowed bridge or a resampler",
@@ -123,7 +123,7 @@ const bridgeWeights = (visual: Tensor, layout: Layout): readonly Tensor[] => {
     const last = fits.at(-1);
     if (last === undefined) {
       throw new ConfigError({
-        op: "looks",
+        op: "attention maps",
         got: `${levels} attentions, none of ${count} windows of ${scale.window} x ${scale.window} patches`,
         expected: "a bridge whose queries look at windows",
         hint: "ask a model with a windowed bridge or a resampler",
@@ -165,28 +165,28 @@ const LENGTHS = 16;
  * The attention of every text position behind the image to the visual tokens, `towards` of `[positions, n]`, and of the
  * bridge, `scale.0` and so on; the image is at position `at`, and there are `length` tokens of text.
  */
-const looksSource = (writer: Writer, layout: Layout, at: number, length: number): Source => {
-  const { all, llama } = heldParams(writer), visual = writer.images!.describe(all, 1);
-  const n = writer.images!.tokens, text = llamaEmbed(llama, input("ids", [1, length], "i32"));
+const attentionMapsSource = (causalLM: CausalLM, layout: Layout, at: number, length: number): Source => {
+  const { all, llama } = parameterPlaceholders(causalLM), visual = causalLM.images!.describe(all, 1);
+  const n = causalLM.images!.tokens, text = llamaEmbed(llama, input("ids", [1, length], "i32"));
   const whole = concat([sliceAxis(1, 0, at)(text), visual, sliceAxis(1, at, length)(text)], 1);
   const lengths = broadcastTo([1])(constant(n + length, "i32"));
-  const { logits_bv } = prefill(writer.decoder)(llama, whole, lengths);
+  const { logits_bv } = prefill(causalLM.decoder)(llama, whole, lengths);
   const first = at + n - 1, towards = towardsOf(logits_bv, visual, at, first, n + length - first);
   const scales = bridgeWeights(visual, layout).map((w, s) => [`scale.${s}`, w] as const);
   return { outputs: { towards, ...Object.fromEntries(scales) } };
 };
 
 /** Where every token of an answer looked, from one more pass over the whole text. */
-export const looksAt = (
-  writer: Writer,
+export const attentionMapsAt = (
+  causalLM: CausalLM,
   layout: Layout,
   { prompt, answer, given }: Exchange,
-): Effect.Effect<Looks, UploadError, Device> =>
+): Effect.Effect<AttentionMaps, UploadError, Device> =>
   Effect.scoped(Effect.gen(function* () {
-    if (writer.pyramid !== undefined) {
+    if (causalLM.pyramid !== undefined) {
       return yield* Effect.fail(
         new ConfigError({
-          op: "looks",
+          op: "attention maps",
           got: "a decoder that drops visual tokens",
           expected: "one whose blocks all see every visual token",
           hint: "ask without attention maps, or a model without model.pyramid",
@@ -196,18 +196,24 @@ export const looksAt = (
     const device = yield* theDevice();
     // the last token is chosen at the one before it
     const all = [...prompt, ...answer].slice(0, -1), ids = all.filter((id) => id !== IMAGE_ID);
-    const n = writer.images?.tokens ?? 0, at = all.indexOf(IMAGE_ID);
+    const n = causalLM.images?.tokens ?? 0, at = all.indexOf(IMAGE_ID);
     const length = Math.ceil(ids.length / LENGTHS) * LENGTHS;
-    const plan = yield* described(() => compileFor(device, looksSource(writer, layout, at, length)));
+    const plan = yield* described(() =>
+      compileFor(device, attentionMapsSource(causalLM, layout, at, length))
+    );
     const program = yield* device.load(plan);
-    yield* uploadLazies(program, "params", writer.params);
+    yield* uploadLazies(program, "params", causalLM.params);
     const padded = [...ids, ...Array.from({ length: length - ids.length }, () => ids[0]!)];
-    yield* writeKnown(program, { ...given, ids: i32([1, length], padded) });
+    yield* writeInputs(program, { ...given, ids: i32([1, length], padded) });
     yield* program.run;
     const read = yield* program.read(Object.keys(plan.outputs));
     const bridge = layout.scales.map((_, s) => read[`scale.${s}`]!);
     const first = prompt.length - 1 - at;
     return answer.map((_, t) =>
-      looksOf(layout, Array.from(read.towards!.data.slice((first + t) * n, (first + t + 1) * n)), bridge)
+      attentionMapsOf(
+        layout,
+        Array.from(read.towards!.data.slice((first + t) * n, (first + t + 1) * n)),
+        bridge,
+      )
     );
   }));

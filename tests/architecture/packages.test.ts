@@ -1,7 +1,15 @@
-/** The rooms keep to their rules, and the checkers find every planted violation. */
+/** The packages keep to their rules, and the checkers find every planted violation. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { impurities, ownDraws, registryHosts, rooms, type Source, tooLong, wrongImports } from "./rules.ts";
+import {
+  impurities,
+  ownDraws,
+  packages,
+  registryHosts,
+  type Source,
+  tooLong,
+  wrongImports,
+} from "./rules.ts";
 import { scan } from "./scanner.ts";
 
 const root = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
@@ -27,7 +35,7 @@ const sources = (folder: string, kinds: RegExp): readonly Source[] => {
 const code = sources("", /\.tsx?$/);
 const inRoom = (room: string): readonly Source[] => code.filter(({ path }) => path.startsWith(`${room}/`));
 
-const tree = suite("rooms");
+const tree = suite("packages");
 
 tree("are there to be checked", () => {
   assert.ok(inRoom("core").length > 5, `${inRoom("core").length} files of core`);
@@ -39,7 +47,7 @@ tree("core is pure", () => {
 });
 
 tree("imports go one way, by name", () => {
-  assert.equal(rooms.flatMap(inRoom).flatMap(wrongImports), []);
+  assert.equal(packages.flatMap(inRoom).flatMap(wrongImports), []);
 });
 
 tree("tests draw from seeds that are fixed and can be repeated", () => {

@@ -1,6 +1,6 @@
 /** A file under a second name: it grows there too, follows what replaces it, and is absent where it is absent. */
 import { DiskError } from "../../pipelines/base/disk.ts";
-import { alsoNamed } from "../../pipelines/runs/second_name.ts";
+import { hardLink } from "../../pipelines/runs/hard_link.ts";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,7 +9,7 @@ const test = suite("second names");
 const folder = Deno.makeTempDirSync(), file = `${folder}/made`, name = `${folder}/seen`;
 test.after(() => Deno.remove(folder, { recursive: true }));
 
-const run = (): Promise<void> => Effect.runPromise(alsoNamed(file, name));
+const run = (): Promise<void> => Effect.runPromise(hardLink(file, name));
 const seen = (): string => Deno.readTextFileSync(name);
 
 test("what grows is seen growing, what is replaced is named again, and nothing else is left there", async () => {
@@ -35,7 +35,7 @@ test("what grows is seen growing, what is replaced is named again, and nothing e
 
 test("where nothing can be named, the disk says why", async () => {
   Deno.writeTextFileSync(file, "a");
-  const error = await Effect.runPromise(Effect.flip(alsoNamed(file, `${folder}/nowhere/seen`)));
+  const error = await Effect.runPromise(Effect.flip(hardLink(file, `${folder}/nowhere/seen`)));
   assert.instance(error, DiskError);
   assert.is(error.code, "ENOENT");
 });

@@ -2,19 +2,19 @@
 import * as Effect from "effect/Effect";
 import { Buffer } from "node:buffer";
 import sharp from "sharp";
-import { MOST_ENCODED } from "../images/image_files.ts";
+import { MAX_ENCODED } from "../images/image_files.ts";
 import { resampleArea } from "../images/resample.ts";
 import { TaggedFault } from "../base/fault.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
 
 /** A file that is not an image. */
-export class PhotoError extends TaggedFault("PhotoError")<{
+export class InputImageError extends TaggedFault("PhotoError")<{
   /** The file. */
   readonly path: string;
 }> {}
 
 /** A photo. */
-export interface Photo {
+export interface InputImage {
   /** Side in pixels. */
   readonly side: number;
   /** `side * side * 3` bytes of RGB. */
@@ -26,19 +26,19 @@ export interface Photo {
  * filter, then averaged over areas to the side, as scenes are that were drawn at `master`. Any format that libvips
  * reads.
  */
-export const loadPhoto = (
+export const loadInputImage = (
   path: string,
   side: number,
   master: number,
-): Effect.Effect<Photo, DiskError | PhotoError> =>
+): Effect.Effect<InputImage, DiskError | InputImageError> =>
   Effect.gen(function* () {
     const { size } = yield* onDisk("look at", path, () => Deno.stat(path));
-    if (size > MOST_ENCODED) {
+    if (size > MAX_ENCODED) {
       return yield* Effect.fail(
-        new PhotoError({
+        new InputImageError({
           op: `read ${path}`,
           got: `${size} bytes`,
-          expected: `an image of at most ${MOST_ENCODED} bytes`,
+          expected: `an image of at most ${MAX_ENCODED} bytes`,
           hint: "make the image smaller",
           path,
         }),
@@ -56,7 +56,7 @@ export const loadPhoto = (
           .raw()
           .toBuffer(),
       catch: (cause) =>
-        new PhotoError({
+        new InputImageError({
           op: `read ${path}`,
           got: `${file.length} bytes that are no image (${cause instanceof Error ? cause.message : cause})`,
           expected: "a whole JPEG, PNG, WebP, GIF, AVIF or TIFF file",

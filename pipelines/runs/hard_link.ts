@@ -8,9 +8,9 @@ const isSame = (a: Deno.FileInfo, b: Deno.FileInfo | undefined): boolean =>
 
 /**
  * Gives a file a second name, in place of what had it: lines that are added to the file are then seen under both. Where a
- * file system has no second names, or the two lie on different ones, it is copied as it stands. Without the file, nothing.
+ * file system has no second names, or the two are on different ones, it is copied unchanged. Without the file, nothing.
  */
-export const alsoNamed = (file: string, name: string): Effect.Effect<void, DiskError> =>
+export const hardLink = (file: string, name: string): Effect.Effect<void, DiskError> =>
   onDisk("name", name, async () => {
     const [there, before] = await Promise.all([file, name].map((path) => ifThere(Deno.lstat(path))));
     if (there === undefined || isSame(there, before)) return;

@@ -1,4 +1,4 @@
-/** Tables and figures as cells of notebooks show them, each beside the runs that it comes from. */
+/** Tables and figures as cells of notebooks show them, each alongside the runs that it comes from. */
 import type { SummaryTable } from "../ablations/table.ts";
 import { display, type Figure } from "../figures/plot.ts";
 import { html, textOfHtml, trusted } from "../report/html.ts";
@@ -8,7 +8,7 @@ import { table } from "../terminal/table.ts";
 export interface ShownTable {
   /** The table as text. */
   readonly text: string;
-  /** What a notebook shows, by media type. */
+  /** Content of a notebook, by media type. */
   readonly [display]: () => Readonly<Record<string, string>>;
 }
 

@@ -30,7 +30,7 @@ test("whatever a plan depends on gives another", () => {
     compile({ outputs: { y, z }, donate: { y: "x" } }, profile),
     compile({ outputs: { y, z }, inputs: [input("w", [2])] }, profile),
     compile({ outputs: { y, z } }, { ...profile, attentionUnits: 4 }),
-    compile({ outputs: { y, z } }, { ...profile, longestSum: 4 }),
+    compile({ outputs: { y, z } }, { ...profile, maxSumLength: 4 }),
     compile({ outputs: { y, z } }, profile, { fuse: false }),
   ];
   assert.is(new Set([plan, ...others]).size, others.length + 1);

@@ -1,5 +1,5 @@
-/** Scans without what nobody needs: scans that are parts of others, and results, carries and operands without a reader. */
-import { cameFrom } from "./origin.ts";
+/** Dead-code elimination and merging of scans: drops duplicate scans and unread results, carries and operands. */
+import { withOrigin } from "./origin.ts";
 import { cast } from "./ops/elementwise.ts";
 import { remade } from "./ops/make.ts";
 import { broadcastTo, reshape } from "./ops/movement.ts";
@@ -89,7 +89,7 @@ export const mergeScans = (roots: readonly Tensor[]): Tensor[] => {
   const wholeOf = (t: Tensor): Whole | undefined =>
     is("result", t) && within.has(t.args[0]!) ? remaining(within, t.args[0] as Tensor<"scan">) : undefined;
   const rebuilt = (t: Tensor): Tensor => {
-    const node = cameFrom(t.origin, () => remade(recordOf(t.op), t, t.args.map((a) => becomes.get(a)!)));
+    const node = withOrigin(t.origin, () => remade(recordOf(t.op), t, t.args.map((a) => becomes.get(a)!)));
     return is("scan", node) ? mapBody(node, mergeScans) : node;
   };
   // a whole may have been made after what reads its part: a node waits on the stack until its arguments are done
@@ -122,7 +122,7 @@ interface Needed {
   readonly operands: ReadonlySet<number>;
 }
 
-/** A carry is needed if it is read at the end, or by what else is needed in any turn. */
+/** A carry is needed if it is read at the end, or by what else is needed in any iteration. */
 const neededOf = (body: ScanBody, read: ReadonlySet<number>): Needed => {
   const { parameters, carries, results } = body, wanted = new Set(read);
   for (;;) {
@@ -155,7 +155,7 @@ const pruned = (loop: Tensor<"scan">, { results, operands }: Needed): Tensor<"sc
   );
 };
 
-/** A stacked result of turns that read nothing: the same in each. */
+/** A stacked result of iterations that read nothing: the same in each. */
 const repeated = ({ body: { results }, length }: OpAttributes["scan"], index: number): Tensor => {
   const { shape } = results[index]!;
   return broadcastTo([length, ...shape])(reshape([1, ...shape])(results[index]!));
@@ -185,7 +185,7 @@ export const pruneScans = (roots: readonly Tensor[]): Tensor[] => {
     const args = t.args.map((a) => becomes.get(a) ?? a);
     becomes.set(
       t,
-      cameFrom(t.origin, () => {
+      withOrigin(t.origin, () => {
         if (is("result", t) && is("scan", t.args[0]!)) {
           const loop = t.args[0], { results, operands } = wanted.get(loop)!, { index } = t.attributes;
           if (operands.size === 0) return repeated(loop.attributes, index);
@@ -202,7 +202,7 @@ export const pruneScans = (roots: readonly Tensor[]): Tensor[] => {
 const isWidened = (t: Tensor): boolean => is("cast", t) && t.dtype === "f32" && t.args[0]!.dtype === "f16";
 
 /**
- * A scan whose turns read f16 and widen it themselves, where it was given slices or constants that were widened for it:
+ * A scan whose iterations read f16 and widen it themselves, where it was given slices or constants that were widened for it:
  * no wider copy of a whole stack is stored.
  */
 export const narrowScan = (loop: Tensor<"scan">): Tensor<"scan"> => {

@@ -1,31 +1,31 @@
 /** An image of where an answer looked: a row for every token, a panel for every scale. */
 import { createCanvas, type SKRSContext2D } from "@napi-rs/canvas";
-import { registerFont, sheetFont } from "../scenes/contact_sheet.ts";
-import type { Look, Looks } from "./looks.ts";
-import type { Photo } from "./photo.ts";
+import { gridFont, registerFont } from "../scenes/image_grid.ts";
+import type { AttentionMap, AttentionMaps } from "./attention_maps.ts";
+import type { InputImage } from "./input_image.ts";
 
 /** What the sheet says and shows. */
-export interface LookSheet {
+export interface AttentionFigure {
   /** The image, as the model saw it. */
-  readonly photo: Photo;
+  readonly photo: InputImage;
   /** The question. */
   readonly question: string;
   /** The text of every token of the answer. */
   readonly tokens: readonly string[];
   /** Where each of them looked. */
-  readonly looks: Looks;
+  readonly looks: AttentionMaps;
 }
 
 /** Rows that a sheet has room for. */
-export const SHEET_ROWS = 12;
+export const FIGURE_ROWS = 12;
 
 const PANEL = 240, GAP = 16, LABEL = 36, HEAD = 46, FOOT = 52, SIDE = 96;
 const ink = "#22252a", soft = "#6b6f76", paper = "#fbfaf7", hot = [224, 33, 138] as const;
 
-const imageOf = ({ side, bytes }: Photo) => {
+const imageOf = ({ side, bytes }: InputImage) => {
   const canvas = createCanvas(side, side), g = canvas.getContext("2d"), data = g.createImageData(side, side);
   for (let p = 0, q = 0; q < bytes.length; p += 4, q += 3) {
-    // paler, so that the colour of looks stands out
+    // paler, so that the colour of looks is out
     for (let c = 0; c < 3; c++) data.data[p + c] = 128 + (bytes[q + c]! >> 1);
     data.data[p + 3] = 255;
   }
@@ -37,9 +37,9 @@ const percent = (x: number): string => `${(100 * x).toFixed(1)} %`;
 
 const drawPanel = (
   g: SKRSContext2D,
-  { photo }: LookSheet,
+  { photo }: AttentionFigure,
   image: ReturnType<typeof imageOf>,
-  look: Look,
+  look: AttentionMap,
   x: number,
   y: number,
 ): void => {
@@ -78,10 +78,10 @@ const fit = (g: SKRSContext2D, text: string, width: number): string => {
   return end < text.length ? `${text.slice(0, end)}…` : text;
 };
 
-/** The sheet as a PNG; at most {@link SHEET_ROWS} tokens. */
-export const lookSheet = (sheet: LookSheet): Uint8Array => {
+/** The sheet as a PNG; at most {@link FIGURE_ROWS} tokens. */
+export const attentionFigure = (sheet: AttentionFigure): Uint8Array => {
   registerFont();
-  const rows = sheet.looks.slice(0, SHEET_ROWS), scales = rows[0]?.length ?? 0;
+  const rows = sheet.looks.slice(0, FIGURE_ROWS), scales = rows[0]?.length ?? 0;
   const wide = Math.max(640, SIDE + GAP + scales * (PANEL + GAP));
   const canvas = createCanvas(wide, HEAD + rows.length * (PANEL + LABEL + GAP) + FOOT),
     g = canvas.getContext("2d");
@@ -89,23 +89,23 @@ export const lookSheet = (sheet: LookSheet): Uint8Array => {
   g.fillRect(0, 0, canvas.width, canvas.height);
   g.textBaseline = "top";
   const image = imageOf(sheet.photo);
-  g.font = `15px "${sheetFont}"`;
+  g.font = `15px "${gridFont}"`;
   g.fillStyle = ink;
   g.fillText(fit(g, `${sheet.question}  ${sheet.tokens.join(" ")}`, wide - 2 * GAP), GAP, 14);
   rows.forEach((looks, r) => {
     const y = HEAD + r * (PANEL + LABEL + GAP);
-    g.font = `15px "${sheetFont}"`;
+    g.font = `15px "${gridFont}"`;
     g.fillStyle = ink;
     g.fillText(fit(g, sheet.tokens[r] ?? "", SIDE - GAP), GAP, y);
-    g.font = `12px "${sheetFont}"`;
+    g.font = `12px "${gridFont}"`;
     looks.forEach((look, s) => drawPanel(g, sheet, image, look, SIDE + GAP + s * (PANEL + GAP), y));
   });
-  g.font = `11.5px "${sheetFont}"`;
+  g.font = `11.5px "${gridFont}"`;
   g.fillStyle = soft;
   const more = sheet.looks.length - rows.length;
   [
     `colour: the decoder's attention from a token to the visual tokens (mean over heads and blocks), each spread over`,
-    `its window as its query's last attention in the bridge is (mean over heads); the greatest patch of a panel is full` +
+    `its window as its query's last attention in the bridge is (mean over heads); the largest patch of a panel is full` +
     (more > 0 ? `; ${more} more tokens` : ""),
   ].forEach((line, i) => g.fillText(fit(g, line, wide - 2 * GAP), GAP, canvas.height - FOOT + 10 + 15 * i));
   return new Uint8Array(canvas.toBuffer("image/png"));

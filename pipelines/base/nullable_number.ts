@@ -9,4 +9,4 @@ const amount: t.Type<number, number | null, unknown> = new t.Type<number, number
 );
 
 /** Codec of numbers that may be none: NaN is null in JSON. */
-export const amountCodec = (): t.Type<number, number | null, unknown> => amount;
+export const nullableNumberCodec = (): t.Type<number, number | null, unknown> => amount;

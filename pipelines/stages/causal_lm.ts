@@ -8,7 +8,7 @@ import {
   type VitParams,
   vitSpecs,
 } from "@chain-of-sight/core";
-import type { Writer } from "../generate/programs.ts";
+import type { CausalLM } from "../generate/programs.ts";
 import type { LazyArray } from "../weights/lazy.ts";
 import { cellsOf, encodedViews } from "../vision/tower.ts";
 import { modelOf, type ModelParts, type PlacedBridge, viewsRead } from "./model.ts";
@@ -27,9 +27,9 @@ const named = <A>(tree: Tree<A>): Readonly<Record<string, Tree<A>>> =>
   tree as Readonly<Record<string, Tree<A>>>;
 
 /** A trained model as a writer behind the features of images, inputs `features.0` and so on. */
-export const writerOf = (
+export const causalLMOf = (
   { model: { isolator: _, ...parts }, bridge, params: trained }: ModelWeights,
-): Writer => {
+): CausalLM => {
   // answers see all tokens: the isolator is training's alone
   const { isolator: _vectors, ...params } = named(trained);
   const { tower, decoder, pyramid } = parts, model = modelOf(parts, bridge);
@@ -50,7 +50,7 @@ export const writerOf = (
   };
 };
 
-/** Of the features of some images, the levels that a bridge reads, as the inputs of {@link writerOf}. */
+/** Of the features of some images, the levels that a bridge reads, as the inputs of {@link causalLMOf}. */
 export const featureInputs = (
   features: readonly NdArray[],
   levels: readonly number[],
@@ -58,9 +58,9 @@ export const featureInputs = (
   Object.fromEntries(levels.map((i) => [`features.${i}`, features[i]!]));
 
 /** The same model with its encoder before it, so that it reads images: the input `images`, `[rows, side, side, 3]`. */
-export const imageWriter = (weights: ModelWeights, encoder: Tree<LazyArray>): Writer => {
+export const imageCausalLM = (weights: ModelWeights, encoder: Tree<LazyArray>): CausalLM => {
   const { model: parts, bridge } = weights, { tower } = parts;
-  const writer = writerOf(weights), model = modelOf(parts, bridge), views = viewsRead(bridge);
+  const writer = causalLMOf(weights), model = modelOf(parts, bridge), views = viewsRead(bridge);
   return {
     ...writer,
     specs: { vision: vitSpecs(tower.config) as Tree<ParameterSpec>, ...named(writer.specs) },

@@ -1,11 +1,11 @@
-/** What was made before, for as long as what it was made of is there. */
+/** Memoisation with weak keys: a result lives as long as the objects it was made from. */
 import type { Tensor } from "@chain-of-sight/core";
 
 /** Results for one tensor; beyond this the oldest goes. */
-const MOST = 4;
+const LIMIT = 4;
 
 /** Makes the result for a pair of objects once: it goes with either of them. */
-export const oncePerPair = <A extends object, B extends object, R>(
+export const memoizePair = <A extends object, B extends object, R>(
   make: (a: A, b: B) => R,
 ): (a: A, b: B) => R => {
   const known = new WeakMap<A, WeakMap<B, { readonly made: R }>>();
@@ -27,7 +27,7 @@ const plain = (_: string, value: unknown): unknown =>
  * Remembers what was made of some tensors under a key of plain values, while the last made of them is there. Equal
  * descriptions are one tensor, so what is described again is not made again.
  */
-export class Remembered<R> {
+export class Memo<R> {
   readonly #known = new WeakMap<Tensor, Map<string, R>>();
 
   /** The result for these tensors and this key, made where it is not known. */
@@ -41,7 +41,7 @@ export class Remembered<R> {
     const here = this.#known.get(last) ?? new Map<string, R>(), before = here.get(text);
     if (before !== undefined) return before;
     const made = make();
-    if (here.size >= MOST) here.delete(here.keys().next().value!);
+    if (here.size >= LIMIT) here.delete(here.keys().next().value!);
     this.#known.set(last, here.set(text, made));
     return made;
   }
