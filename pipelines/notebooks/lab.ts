@@ -21,6 +21,8 @@ export interface Lab {
   readonly preset: PresetName;
   /** Device that runs it. */
   readonly device: DeviceName;
+  /** How many seeds families are run with; as many as the preset says where it is not given. */
+  readonly seeds?: number;
   /** The folder that holds `runs/` and `cache/`; the process works in it. */
   readonly folder: string;
 }
@@ -33,6 +35,18 @@ const chosen = <A extends string>(name: string, among: readonly A[], otherwise: 
     got: said === "" ? "nothing" : said,
     expected: among.join(", "),
     hint: "set it to one of these, or leave it out",
+    path: Deno.cwd(),
+  });
+};
+
+const seedsSaid = (): number | undefined => {
+  const said = Deno.env.get("COS_SEEDS");
+  if (said === undefined || /^[1-9]\d*$/.test(said)) return said === undefined ? undefined : Number(said);
+  throw new NotebookError({
+    op: "the environment variable COS_SEEDS",
+    got: said === "" ? "nothing" : said,
+    expected: "a whole number above 0",
+    hint: "set it to one, or leave it out",
     path: Deno.cwd(),
   });
 };
@@ -54,16 +68,19 @@ const projectOf = (folder: string): string => {
 
 /**
  * Opens the lab: `COS_PRESET` is the size (`small` unless set), `COS_DEVICE` what computes (the size's unless set),
- * `COS_FOLDER` the folder of runs and caches (the project's unless set). The process works in that folder from then on,
- * so that paths are those that the commands print. Throws NotebookError for a name that there is none of.
+ * `COS_SEEDS` the number of seeds (the size's unless set), `COS_FOLDER` the folder of runs and caches (the project's
+ * unless set). The process works in that folder from then on, so that paths are those that the commands print. Throws
+ * NotebookError for a name that there is none of, and for a number that is none.
  */
 export const openLab = (): Lab => {
   const old = presetNamed(Deno.env.get("COS_PRESET") ?? "small");
   if (old?.hint !== undefined) notice(old.hint);
   const preset: PresetName = old?.name ?? chosen("COS_PRESET", presetNames, "small");
+  const seeds = seedsSaid();
   const lab: Lab = {
     preset,
     device: chosen("COS_DEVICE", deviceNames, presets[preset].device),
+    ...(seeds === undefined ? {} : { seeds }),
     folder: Deno.env.get("COS_FOLDER") ?? projectOf(Deno.cwd()),
   };
   Deno.chdir(lab.folder);

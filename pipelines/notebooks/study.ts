@@ -1,7 +1,7 @@
 /** A family of arms as a notebook runs it: its summary, and figures kept next to it. */
 import * as Effect from "effect/Effect";
 import { ablateHere } from "../ablations/ablate.ts";
-import { ablationOf } from "../ablations/ablation.ts";
+import { ablationOf, seedsUpTo } from "../ablations/ablation.ts";
 import { ablationCommand, DEFAULT_STORE } from "../ablations/commands.ts";
 import type { FamilyName } from "../ablations/config.ts";
 import { lossFigure } from "../ablations/figures.ts";
@@ -49,7 +49,8 @@ export const study = async (lab: Lab, family: FamilyName): Promise<Study> =>
   await inLab(
     lab,
     Effect.gen(function* () {
-      const config = yield* fromEither(ablationOf(family, lab.preset));
+      const asked = lab.seeds === undefined ? {} : { seeds: seedsUpTo(lab.seeds) };
+      const config = yield* fromEither(ablationOf(family, lab.preset, asked));
       const command = ablationCommand({
         words: ["ablate", "--family", family, "--preset", lab.preset],
         settings: [],

@@ -244,8 +244,13 @@ const mostThatHold = (
     const likely = numbers.findIndex((n) => n <= expected(numbers[i]!));
     i = Math.max(i + 1, likely < 0 ? numbers.length - 1 : likely);
   }
-  // what was expected of the largest may be less than what holds
-  while (i > 0 && numbers[i - 1]! <= expected(numbers[i]!) && holds(numbers[i - 1]!)) i--;
+  // what was expected of the greatest may be less than what holds
+  while (i > 0) {
+    const likely = numbers.findIndex((n) => n <= expected(numbers[i]!));
+    const greater = numbers.findIndex((_, at) => at >= likely && at < i && holds(numbers[at]!));
+    if (likely < 0 || greater < 0) break;
+    i = greater;
+  }
   return numbers[i]!;
 };
 

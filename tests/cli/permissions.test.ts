@@ -24,7 +24,7 @@ test("commands that read need no more than to read, and those that draw native l
   for (
     const [permissions, ...args] of [
       [[], "configs"],
-      [READ, "plan", "cos-80-336"],
+      [READ, "plan", "linear-256-256-at-224", "--geometry", "small"],
       [READ, "runs", "list", "--runs", `${folder}/runs`],
       [NATIVE, "doctor", "--no-measure"],
       [[...NATIVE, `--allow-write=${folder}/runs/a`], "report", `${folder}/runs/a`],

@@ -3,12 +3,19 @@
  * device-generic suite and a whole training. `.ci/run` sets SWIFTSHADER_ICD, which makes it an error if it is not.
  */
 import { add, input, ndarray } from "@chain-of-sight/core";
-import { compile, dawn, type DeviceError, theDevice, throttled } from "@chain-of-sight/kernels";
+import { compile, dawn, type DeviceError, dispatchesOf, paced, theDevice } from "@chain-of-sight/kernels";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { dawnServices, endWithTests, onDawn, stepOnDawn, swiftShader } from "../support/dawn.ts";
+import {
+  complaintsOf,
+  dawnServices,
+  endWithTests,
+  onDawn,
+  stepOnDawn,
+  swiftShader,
+} from "../support/dawn.ts";
 import { trajectorySuite } from "../trajectory/suite.ts";
 import { deviceSuite } from "./suite.ts";
 
@@ -72,8 +79,15 @@ if (swiftShader !== undefined) {
 test.run();
 
 if (swiftShader !== undefined) {
-  // WGSL leaves infinities open, and SwiftShader's exponentials and logarithms do not know them
+  // WGSL leaves infinities open, and SwiftShader's exponentials and logarithms do not know them; it takes a tenth of a
+  // second for a kernel, Dawn's own compiler a thousandth
   deviceSuite("Dawn, fused", onDawn(), {
+    others: async ({ roots }) => {
+      const { profile } = Context.get(await dawnServices(), theDevice());
+      const outputs = Object.fromEntries(roots.map((t, i) => [`root ${i}`, t]));
+      const codes = new Set(dispatchesOf(compile({ outputs }, profile), profile).map(({ code }) => code));
+      for (const code of codes) assert.equal(await complaintsOf(code), [], code);
+    },
     open: [
       "exp of infinities",
       "edge: functions outside their domain",

@@ -21,7 +21,23 @@ export interface DeviceOptions {
   readonly specials?: boolean;
   /** Cases of which the device leaves the result open, by name; none by default. */
   readonly open?: readonly string[];
+  /**
+   * For a device whose compiler takes its time: what else looks at cases of the same primitives, of which then only
+   * the one with the most numbers is run; all are run by default.
+   */
+  readonly others?: (c: DeviceCase) => Promise<void>;
 }
+
+const sizeOf = ({ bindings }: DeviceCase): number =>
+  Object.values(bindings).reduce((n, { data }) => n + data.length, 0);
+
+/** Of cases of the same primitives, the one with the most numbers. */
+const largest = (cases: readonly DeviceCase[]): ReadonlySet<DeviceCase> =>
+  new Set(
+    [...Map.groupBy(cases, ({ ops }) => ops.join()).values()].map((same) =>
+      same.reduce((a, b) => sizeOf(b) > sizeOf(a) ? b : a)
+    ),
+  );
 
 /** A value as the element type stores it: the reference holds f32 in float64. */
 const stored = (x: ArrayLike<number>, dtype: string): ArrayLike<number> =>
@@ -45,13 +61,15 @@ const check = async (evaluate: Evaluate, c: DeviceCase, tolerance: Tolerance): P
 
 /** The suite for one evaluator; it runs at once. */
 export const deviceSuite = (name: string, evaluate: Evaluate, options: DeviceOptions = {}): void => {
-  const { tolerance = { rtol: 1e-5, atol: 2e-6 }, specials = true, open = [] } = options;
+  const { tolerance = { rtol: 1e-5, atol: 2e-6 }, specials = true, open = [], others } = options;
   const test = suite(`primitives, ${name}`);
   const regular = [...deviceCases, ...attentionCases, ...libraryCases, ...loopCases, ...functionCases],
     odd = [...specialCases, ...edgeCases.specials];
   const all = [...regular, ...layerCases, ...bridgeCases, ...edgeCases.finite, ...(specials ? odd : [])];
+  const alike = [...deviceCases, ...attentionCases], run = largest(alike);
+  const lookedAt = new Set(others === undefined ? [] : alike.filter((c) => !run.has(c)));
   for (const c of all.filter(({ name }) => !open.includes(name))) {
-    test(c.name, () => check(evaluate, c, tolerance));
+    test(c.name, () => lookedAt.has(c) ? others!(c) : check(evaluate, c, tolerance));
   }
   test("every primitive has a case", () => {
     const tried = new Set<string>(regular.flatMap((c) => c.ops));

@@ -17,32 +17,23 @@ import { planText } from "../../pipelines/plan/show.ts";
 import { plannedTraining, type StepForm, wholeStep } from "../../pipelines/plan/step.ts";
 import { oneRank, theRanks } from "../../pipelines/ranks/ranks.ts";
 import { loadPrograms } from "../../pipelines/train/programs.ts";
-import { smallConfig } from "../support/planned_memory.ts";
+import { smallConfig, stepBytes } from "../support/planned_memory.ts";
 
 const test = suite("memory of plans");
-
-const bytesOf = async (...args: readonly string[]): Promise<number> => {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "tests/support/planned_memory.ts", ...args],
-  }).output();
-  assert.is(code, 0, new TextDecoder().decode(stderr));
-  return Number(new TextDecoder().decode(stdout));
-};
 
 /** How far what the CPU takes may be from what was planned, as a share of it. */
 const TOLERANCE = 0.1;
 
 for (
-  const step of [
-    ["cos-80-1296", "finetune", "32"],
-    ["linear-256-256-at-224", "pretrain", "16"],
-  ]
+  const [name, stage, images] of [
+    ["cos-80-1296", "finetune", 32],
+    ["linear-256-256-at-224", "pretrain", 16],
+  ] as const
 ) {
-  for (const blocks of ["again", "kept"]) {
-    const what = `${step.join(", ")} images, blocks ${blocks}`;
-    test(`${what}: the CPU takes what was planned within 10 %`, async () => {
-      const planned = await bytesOf("planned", ...step, blocks),
-        taken = await bytesOf("taken", ...step, blocks);
+  for (const recomputed of [true, false]) {
+    const blocks = recomputed ? "recomputed" : "stored";
+    test(`${name}, ${stage}, ${images} images, blocks ${blocks}: the CPU takes what was planned within 10 %`, async () => {
+      const { planned, taken } = await stepBytes(name, stage, images, recomputed);
       assert.ok(planned > 1e7, String(planned));
       assert.ok(Math.abs(taken / planned - 1) <= TOLERANCE, `${taken} for ${planned} planned`);
     });

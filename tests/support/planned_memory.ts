@@ -1,8 +1,6 @@
 /**
- * The memory of a small configuration's step, in a process of its own: as planned, or as the CPU takes it from its
- * arena for the compiled program. Prints bytes.
- *
- *     deno run -A tests/support/planned_memory.ts planned|taken <config> <stage> <images> kept|again
+ * The memory of a small configuration's step: as planned, and as the CPU takes it from an arena of its own for the
+ * compiled program.
  */
 import { compile, cpuProfile, type Plan } from "@chain-of-sight/kernels";
 import { Effect, Exit, Scope } from "effect";
@@ -43,13 +41,18 @@ export const smallConfig = (name: string, batch: number): NamedConfig => {
   return { ...found.right, pretrain: { ...pretrain, batch }, finetune: { ...finetune, batch } };
 };
 
-if (import.meta.main) {
-  const [what, name, stage, images, blocks] = Deno.args as [string, string, StageName, string, string];
-  const remat = blocks === "again" ? ["vision", "decoder"] as const : [];
-  const form = { precision: "f32", images: Number(images), remat, micro: 1 } as const;
-  const training = plannedTraining(smallConfig(name, Number(images)), stage, form);
-  const bytes = what === "taken"
-    ? await taken(compile(stepSource(training).source, cpuProfile))
-    : estimateOf(training, planDevices["h100-f32"]).memory.peak;
-  console.log(bytes);
-}
+/** Bytes of a step in f32, with its blocks recomputed or stored: as planned, and as the CPU takes them. */
+export const stepBytes = async (
+  name: string,
+  stage: StageName,
+  images: number,
+  recomputed: boolean,
+): Promise<{ readonly planned: number; readonly taken: number }> => {
+  const remat = recomputed ? ["vision", "decoder"] as const : [];
+  const form = { precision: "f32", images, remat, micro: 1 } as const;
+  const training = plannedTraining(smallConfig(name, images), stage, form);
+  return {
+    planned: estimateOf(training, planDevices["h100-f32"]).memory.peak,
+    taken: await taken(compile(stepSource(training).source, cpuProfile)),
+  };
+};

@@ -1,7 +1,8 @@
 /**
- * Every named configuration at the small size, through its stages on the CPU: a pre-training of some steps, the
+ * Named configurations at the small size, through their stages on the CPU: a pre-training of some steps, the
  * expansion, and a fine-tuning of some. Four images of one colour each, four answers: a model that does not look
- * cannot get below ln 4.
+ * cannot get below ln 4. Configurations that differ in numbers alone take the same path: the first of each form is
+ * trained, of the others the expansion is made.
  */
 import {
   arrayTrees,
@@ -9,7 +10,10 @@ import {
   i32,
   type NdArray,
   ndarray,
+  type ParameterSpec,
   placeholders,
+  type Shape,
+  specTrees,
   startTraining,
   type Tensor,
   tensors,
@@ -120,7 +124,13 @@ const pretrained = (config: NamedConfig): Promise<Trained> => {
 
 const test = suite("named configurations, trained");
 
-for (const config of configsOf("small").map(brief)) {
+/** The form of a configuration: its bridge and its expansion without their numbers. */
+const formOf = ({ bridge, expansion }: NamedConfig): string =>
+  JSON.stringify([bridge, expansion]).replaceAll(/-?\d+(?:\.\d+)?/g, "0");
+
+const forms = new Map(configsOf("small").toReversed().map((config) => [formOf(config), config]));
+
+for (const config of [...forms.values()].reverse().map(brief)) {
   test(config.name, async () => {
     const first = await pretrained(config), learned = first.losses.at(-1)!;
     assert.ok(first.losses[0]! > 5, `starts at ${first.losses[0]}`);
@@ -136,6 +146,20 @@ for (const config of configsOf("small").map(brief)) {
     assert.ok(end < 0.7 * start, `fine-tuning goes from ${start} to ${end}`);
   });
 }
+
+test("every other configuration expands to the parameters of its fine-tuning", () => {
+  for (const config of configsOf("small").filter((config) => forms.get(formOf(config)) !== config)) {
+    const params = expandedParameters(config, freshParameters(config, "pretrain", [1, 2]), [3, 4]);
+    const shapes = (tree: Tree<{ readonly shape: Shape }>) =>
+      specTrees.entries(tree as Tree<ParameterSpec>).map(([path, { shape }]) => `${path} [${shape}]`)
+        .toSorted();
+    assert.equal(
+      shapes(params),
+      shapes(modelOfStage(config, "finetune").specs as Tree<ParameterSpec>),
+      config.name,
+    );
+  }
+});
 
 test.after(closeCpu);
 test.run();

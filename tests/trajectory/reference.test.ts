@@ -1,5 +1,5 @@
 /** The training, computed by the reference interpreter in float64. */
-import { interpret, under } from "@chain-of-sight/core";
+import { interpret } from "@chain-of-sight/core";
 import { loraSuite } from "./lora.suite.ts";
 import { type MakeStepper, trajectorySuite } from "./suite.ts";
 
@@ -20,8 +20,4 @@ const stepper: MakeStepper = ({ next, metrics, initial }) => {
 };
 
 trajectorySuite("reference", stepper);
-trajectorySuite("reference, blocks in a loop, recomputed", stepper, {
-  scan: true,
-  remat: under("model.layers"),
-});
 loraSuite("reference", stepper);
