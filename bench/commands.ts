@@ -11,6 +11,7 @@ import { loadText, measureLoad } from "./load.ts";
 import { type StepPreset, stepPresets } from "../pipelines/tune/presets.ts";
 import { stepDevice } from "../pipelines/tune/step_device.ts";
 import { print } from "../pipelines/terminal/output.ts";
+import { tuned } from "../pipelines/tune/store.ts";
 import { command as contest } from "./contest_command.ts";
 import { command as gpu } from "./gpu_command.ts";
 import { command as mixed } from "./mixed_command.ts";
@@ -37,7 +38,7 @@ const compile = Command.make(
   },
   ({ json, ...options }) =>
     Effect.map(
-      Effect.provide(timeCompile(options, versions), stepDevice(options.device)),
+      Effect.provide(timeCompile(options, versions), tuned(stepDevice(options.device))),
       (report) => printResult(json, report, compileText),
     ),
 ).pipe(

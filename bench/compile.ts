@@ -2,12 +2,13 @@
 import type { TreeError } from "@chain-of-sight/core";
 import {
   bytesText,
-  compile,
+  compileFor,
   type Device,
   DeviceError,
   type DeviceService,
   dispatchesOf,
   explain,
+  isKept,
   type Plan,
   renderModule,
   theDevice,
@@ -62,6 +63,8 @@ export interface CompileReport extends CompileOptions {
   readonly bytes: number;
   /** Whether the device could hold it. */
   readonly loaded: boolean;
+  /** Whether the program was on disk before. */
+  readonly kept: boolean;
   /** The first time, and again in the same process while the first description is there. */
   readonly cold: CompileTimes;
   /** The second time. */
@@ -76,7 +79,6 @@ const rendered = (plan: Plan, { profile }: DeviceService, device: StepDevice): n
 interface Way {
   readonly work: StepWork;
   readonly plan: Plan;
-  readonly characters: number;
   readonly loaded: boolean;
   readonly times: CompileTimes;
 }
@@ -95,8 +97,9 @@ const way = (service: DeviceService, { preset, tokens, batch, device }: CompileO
         try: () => stepWork(presets[preset], tokens, { batch }),
         catch: (e) => e as BenchError,
       });
-    const described = performance.now(), plan = compile(work.source, service.profile);
-    const compiled = performance.now(), characters = rendered(plan, service, device);
+    const described = performance.now(), plan = compileFor(service, work.source);
+    const compiled = performance.now();
+    if (!isKept(plan)) rendered(plan, service, device);
     const written = performance.now();
     const loaded = yield* service.load(plan).pipe(
       Effect.as(true),
@@ -112,7 +115,7 @@ const way = (service: DeviceService, { preset, tokens, batch, device }: CompileO
       load: performance.now() - written,
       processor: spent() - before,
     };
-    return { work, plan, characters, loaded, times } satisfies Way;
+    return { work, plan, loaded, times } satisfies Way;
   });
 
 /** Times the way twice on the device of the context. */
@@ -129,9 +132,10 @@ export const timeCompile = (
       deviceName: service.profile.name,
       versions,
       kernels: first.plan.kernels.length,
-      characters: first.characters,
+      characters: rendered(first.plan, service, options.device),
       bytes: memory.inputs + memory.outputs + memory.scratch,
       loaded: first.loaded,
+      kept: isKept(first.plan),
       cold: first.times,
       warm: second.times,
     } satisfies CompileReport;

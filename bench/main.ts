@@ -7,11 +7,14 @@
 import type * as NodeServices from "@effect/platform-node/NodeServices";
 import { Command } from "effect/cli";
 import type * as Effect from "effect/Effect";
+import { cacheFlag, heedCacheFlag } from "../pipelines/cli/cache_flag.ts";
 import { PRODUCT_VERSION } from "../pipelines/cli/flags.ts";
 import { runCommand } from "../pipelines/cli/main.ts";
 import { command } from "./commands.ts";
 
+heedCacheFlag(Deno.args);
 const described = command.pipe(
+  Command.withGlobalFlags([cacheFlag]),
   Command.withDescription(
     "Compares with other libraries on the same back end; below it, measures steps, memory and more.",
   ),

@@ -107,6 +107,7 @@ export * from "./optim/train_state.ts";
 export * from "./optim/train_step.ts";
 export * from "./optim/metric_ring.ts";
 export * from "./cost.ts";
+export * from "./content.ts";
 export * from "./show.ts";
 export { erfc } from "./special.ts";
 export * from "./simplify.ts";

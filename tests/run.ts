@@ -219,9 +219,14 @@ export const main = async (root: string, parts: readonly string[]): Promise<numb
   const jobs = Math.max(1, Number(Deno.env.get("JOBS") ?? 2) || 2);
   const limit = Number(Deno.env.get("FILE_TIMEOUT") ?? 600) || 600;
   const temp = await Deno.makeTempDir();
-  const env = { NO_COLOR: "1", XDG_RUNTIME_DIR: Deno.env.get("XDG_RUNTIME_DIR") ?? temp };
-  const outcomes: SampleScore[] = [];
-  const add = (outcome: SampleScore): void => {
+  // programs that one file compiles are there for the next, and nothing of them is left on the machine
+  const env = {
+    NO_COLOR: "1",
+    XDG_RUNTIME_DIR: Deno.env.get("XDG_RUNTIME_DIR") ?? temp,
+    COS_PROGRAM_CACHE: `${temp}/programs`,
+  };
+  const outcomes: Outcome[] = [];
+  const add = (outcome: Outcome): void => {
     outcomes.push(outcome);
     say(outcome);
   };

@@ -4,11 +4,19 @@ import * as Effect from "effect/Effect";
 import type { Dialect } from "../wasm/math.ts";
 import { DeviceError } from "./errors.ts";
 
+/** A compiled module, and the bytes that it was compiled from. */
+export interface AssembledModule {
+  /** The module. */
+  readonly module: WebAssembly.Module;
+  /** Its bytes. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
 /**
  * Turns text into a compiled module.
  * @internal
  */
-export type Assemble = (text: string) => Effect.Effect<WebAssembly.Module, DeviceError>;
+export type Assemble = (text: string) => Effect.Effect<AssembledModule, DeviceError>;
 
 /** An assembler that remembers the modules of the texts it has seen. */
 export interface Assembler {
@@ -42,19 +50,19 @@ export type ModuleBytes = (text: string) => Promise<Uint8Array<ArrayBuffer>>;
 
 /** An assembler over `bytesOf` that compiles each text once. */
 export const assemblerOf = (bytesOf: ModuleBytes, dialect: Dialect = machineDialect()): Assembler => {
-  const known = new Map<string, WebAssembly.Module>();
+  const known = new Map<string, AssembledModule>();
   const assemble: Assemble = (text) =>
     Effect.tryPromise({
       try: async () => {
         const seen = known.get(text);
         if (seen !== undefined) return seen;
-        const made = await WebAssembly.compile(await bytesOf(text));
-        if (known.size >= MAX_REMEMBERED) known.delete(known.keys().next().value!);
+        const bytes = await bytesOf(text), made = { module: await WebAssembly.compile(bytes), bytes };
+        if (known.size >= MOST_REMEMBERED) known.delete(known.keys().next().value!);
         known.set(text, made);
         return made;
       },
       catch: (e) =>
-        new DeviceError({
+        e instanceof DeviceError ? e : new DeviceError({
           fault: "rejected kernel",
           got: e instanceof Error ? e.message : String(e),
           hint: "report the program's WebAssembly text",

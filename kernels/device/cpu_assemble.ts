@@ -23,12 +23,17 @@ export const wabtModules = async (): Promise<ModuleBytes> => {
   return (text) => Promise.resolve(assembled(tool, text));
 };
 
-/** Loads the assembler. */
-export const openAssembler: OpenAssembler = Effect.map(
-  Effect.tryPromise({
-    try: wabtModules,
-    catch: (e) =>
-      new DeviceError({ fault: "refused", got: String(e), hint: "check that npm:wabt can be loaded" }),
-  }),
-  (bytesOf) => assemblerOf(bytesOf),
-);
+/** The assembler, which loads wabt with the first text: programs that were kept need none. */
+export const openAssembler: OpenAssembler = Effect.sync(() => {
+  let opened: Promise<ModuleBytes> | undefined;
+  return assemblerOf(async (text) => {
+    opened ??= wabtModules().catch((e) => {
+      throw new DeviceError({
+        fault: "refused",
+        got: String(e),
+        hint: "check that npm:wabt can be loaded",
+      });
+    });
+    return (await opened)(text);
+  });
+});

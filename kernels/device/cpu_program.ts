@@ -6,15 +6,15 @@ import { largestTensors, mostExpensive, provenanceOf } from "../plan/blame.ts";
 import { bytesText } from "../plan/explain.ts";
 import { type MemoryPlan, without } from "../plan/memory.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Frame, SlotPart } from "../plan/steps.ts";
-import { type Phase } from "../wasm/function.ts";
-import { renderModule, type WasmModule } from "../wasm/render.ts";
+import type { SlotPart } from "../plan/steps.ts";
+import { type PlacedPhase, renderModule, type WasmModule } from "../wasm/render.ts";
 import type { Assembler } from "./assembler.ts";
 import { type Arena, lines } from "./cpu_memory.ts";
 import type { Job } from "./cpu_messages.ts";
 import type { Pool } from "./cpu_pool.ts";
 import { DeviceError, type DeviceFailure } from "./errors.ts";
-import { coalescedRanges } from "./exchange.ts";
+import { stretchesOf } from "./exchange.ts";
+import { keepModule, keptModule } from "./plan_store.ts";
 import { checkInputs, checkPart, findNames } from "./names.ts";
 import { timesOf } from "../plan/profile.ts";
 import type { Program } from "./program.ts";
@@ -57,15 +57,14 @@ const failed = (e: unknown): DeviceError =>
 /** The kernel whose function the assembler or the machine refused, by the line or the name that it gives. */
 const refusedKernel = (
   plan: Plan,
-  text: string,
-  phases: WasmModule["phases"],
+  { text, phases, kernels }: WasmModule,
   got: string,
 ): Partial<DeviceFailure> => {
   const line = /program\.wat:(\d+)/.exec(got)?.[1];
   const before = line === undefined ? got : text.split("\n").slice(0, Number(line)).join("\n");
   const name = [...before.matchAll(/"(k\d+)"/g)].at(-1)?.[1];
-  const phase = phases.find((p) => p.name === name);
-  return phase === undefined ? {} : { kernel: phase.phase.label, made: provenanceOf(plan, [phase.kernel]) };
+  const at = phases.findIndex((p) => p.name === name);
+  return at < 0 ? {} : { kernel: phases[at]!.label, made: madeBy(plan, [kernels()[at]!]) };
 };
 
 /** Where everything of a program is, from the start of its block. */
@@ -81,7 +80,7 @@ interface Layout {
 
 const layoutOf = (
   plan: Plan,
-  phases: readonly Phase[],
+  phases: readonly PlacedPhase[],
   threads: number,
   memory: MemoryPlan,
   lent: ReadonlySet<number>,
@@ -145,30 +144,37 @@ export const loadCpuProgram = (
       shift: (at, by) => at + by,
       same: (a, b) => a === b,
     });
-    const { text, phases } = yield* Effect.try({
-      try: () => renderModule(plan, cpu.assembler.dialect),
+    const { dialect } = cpu.assembler, known = keptModule(plan, dialect);
+    const rendered = known ?? (yield* Effect.try({
+      try: () => renderModule(plan, dialect),
       catch: (e) =>
         new DeviceError({
           fault: "rejected kernel",
           got: e instanceof Error ? e.message : String(e),
           hint: "report the description that was compiled",
         }),
-    });
-    const module = yield* cpu.assembler.assemble(text).pipe(
+    }));
+    const { phases, kernels } = rendered;
+    const assembled = known ?? (yield* cpu.assembler.assemble(rendered.text).pipe(
       Effect.mapError((e) =>
         new DeviceError({
           fault: e.fault,
           got: e.got,
           hint: e.hint,
-          ...refusedKernel(plan, text, phases, e.got),
+          ...refusedKernel(plan, rendered, e.got),
         })
       ),
-    );
+    ));
+    const module = yield* Effect.tryPromise({
+      try: async () => "module" in assembled ? assembled.module : await WebAssembly.compile(assembled.bytes),
+      catch: failed,
+    });
+    if (known === undefined) keepModule(plan, rendered, dialect, assembled.bytes);
     const placed = without(plan.memory, new Set(shared.keys()));
     const lent = scratchShared(placed.buffers, around);
     const layout = layoutOf(
       plan,
-      phases.map((p) => p.phase),
+      phases,
       cpu.pool.threads,
       placed,
       new Set(lent.keys()),
@@ -207,14 +213,14 @@ export const loadCpuProgram = (
         slotAt(slot),
         slotAt(slot) + plan.memory.slots[slot]!.bytes,
       ];
-    const partSpan = ({ slotOf, partsOf }: Frame) => (t: Tensor): Span => {
-      const [{ slot, offset, bytes }] = partsOf(slotOf.get(t)!) as [SlotPart];
-      return [slotAt(slot) + offset, slotAt(slot) + offset + bytes];
-    };
-    const touched: Touches[] = phases.map(({ phase, frame }) => ({
-      reads: phase.tensors.map(partSpan(frame)),
+    const partSpan = ({ slot, offset, bytes }: SlotPart): Span => [
+      slotAt(slot) + offset,
+      slotAt(slot) + offset + bytes,
+    ];
+    const touched: Touches[] = phases.map((phase) => ({
+      reads: phase.tensors.map(partSpan),
       writes: [
-        ...phase.writes.map(partSpan(frame)),
+        ...phase.writes.map(partSpan),
         ...(phase.shared > 0 ? [[base + layout.shared, base + layout.shared + phase.shared] as const] : []),
       ],
     }));
@@ -230,7 +236,7 @@ export const loadCpuProgram = (
       barrier: waits[i]!,
     });
     const jobs = [
-      ...phases.map(({ phase, name }, i) => job(i, phase.label, name, phase.units, phase.chunk)),
+      ...phases.map(({ label, name, units, chunk }, i) => job(i, label, name, units, chunk)),
       ...plan.memory.copies.map((_, i) => job(phases.length + i, "copy", "copy", 1, 1)),
     ];
 
@@ -239,11 +245,10 @@ export const loadCpuProgram = (
         cpu.inTurn(() => {
           new Uint8Array(memory(), base, layout.bytes).fill(0);
           const words = new Uint32Array(memory());
-          phases.forEach(({ phase, frame }, i) => {
-            const addressOf = partSpan(frame);
+          phases.forEach(({ tensors }, i) => {
             const at = (base + layout.args[i]!) / 4;
-            phase.tensors.forEach((t, n) => words[at + n] = addressOf(t)[0]);
-            words[at + phase.tensors.length] = base + layout.shared;
+            tensors.forEach((part, n) => words[at + n] = partSpan(part)[0]);
+            words[at + tensors.length] = base + layout.shared;
           });
           for (const [t, table] of plan.memory.tables) words.set(table, slotAt(slotOf(t)) / 4);
           plan.memory.copies.forEach((c, i) => {
@@ -258,8 +263,8 @@ export const loadCpuProgram = (
             scratch: base + layout.scratch,
             scratchBytes: layout.scratchBytes,
           }, (job) => {
-            if (job === undefined) return { made: mostExpensive(plan) };
-            const kernel = phases[job]?.kernel;
+            if (job === undefined) return { made: hardest(plan) };
+            const kernel = kernels()[job];
             return {
               kernel: jobs[job]!.label,
               ...(kernel === undefined ? {} : { made: provenanceOf(plan, [kernel]) }),
@@ -328,7 +333,7 @@ export const loadCpuProgram = (
               // the first run warms up
               if (i > 0) all.push(times.map((ms) => ms / 1000));
             }
-            return timesOf(plan, jobs.map((_, i) => phases[i]?.kernel), all);
+            return timesOf(plan, jobs.map((_, i) => kernels()[i]), all);
           }),
         catch: failed,
       });

@@ -7,6 +7,7 @@ import { compile, type CompileOptions, type Plan, type Source } from "../plan/pl
 import type { Schedules } from "../schedule/schedule.ts";
 import type { DeviceError } from "./errors.ts";
 import { Health } from "./health.ts";
+import { compileKept, type PlanStore } from "./plan_store.ts";
 import type { PipelineCache } from "./pipeline.ts";
 import { loadProgram, type Program } from "./program.ts";
 import { matrixConfigs, type Opened, openGpu, type Provider } from "./provider.ts";
@@ -17,6 +18,8 @@ export interface DeviceService {
   readonly profile: DeviceProfile;
   /** Schedules that measurements found to be better on it than the default ones. */
   readonly schedules?: Schedules;
+  /** Where programs that were compiled before are kept; nowhere where it is left out. */
+  readonly plans?: PlanStore;
   /**
    * Puts a compiled plan on the device; its buffers live as long as the scope. Inputs that a program of `alongside` has
    * under the same path are shared with it: written once, and state of the one is state of the other.
@@ -35,12 +38,15 @@ const key = Context.Service<Device, DeviceService>("chain-of-sight/Device");
 /** The device service: `yield* theDevice()` where a program needs one. */
 export const theDevice = (): Context.Service<Device, DeviceService> => key;
 
-/** Compiles for a device, under the schedules that measurements found for it. */
+/** Compiles for a device, under the schedules that measurements found for it; takes a plan that was kept before. */
 export const compileFor = (
-  { profile, schedules = {} }: Pick<DeviceService, "profile" | "schedules">,
+  { profile, schedules = {}, plans }: Pick<DeviceService, "profile" | "schedules" | "plans">,
   source: Source,
   options: CompileOptions = {},
-): Plan => compile(source, profile, { schedules, ...options });
+): Plan =>
+  plans === undefined
+    ? compile(source, profile, { schedules, ...options })
+    : compileKept(plans, source, profile, { schedules, ...options });
 
 /** The profile of an opened device. */
 export const profileOf = (opened: Opened): DeviceProfile => {

@@ -14,6 +14,7 @@ import { DeviceError } from "./errors.ts";
 import { type Exchange, exchangeOf } from "./exchange.ts";
 import { type Health, healthy } from "./health.ts";
 import { compilePipelines, type PipelineCache } from "./pipeline.ts";
+import { keepDispatches, keptDispatches } from "./plan_store.ts";
 import { profileSteps, type Recorded } from "./profile.ts";
 import { type Home, placesShared, scratchShared } from "./shared.ts";
 import { runnerOf } from "./submit.ts";
@@ -139,8 +140,10 @@ export const loadProgram = (
       rangeBytes: (slot) => places[slot]![0]!.size,
       buffersOf: (slot) => places[slot]!.map((r) => r.buffer),
     };
+    // texts depend on where tensors lie: those of a program beside others are its own
+    const known = shared.size > 0 ? undefined : keptDispatches(plan, profile);
     const steps: Recorded[] = [],
-      dispatches = dispatchesOf(plan, profile, shared.size > 0 ? here : undefined);
+      dispatches = known ?? dispatchesOf(plan, profile, shared.size > 0 ? here : undefined);
     for (const dispatch of dispatches) {
       if (dispatch.bindings.length > profile.maxBindings) {
         return yield* Effect.fail(
@@ -155,7 +158,10 @@ export const loadProgram = (
       }
     }
     const iterations = (d: KernelDispatch): number => iterationsOf(d.kernel, plan.schedules);
-    const endless = dispatches.find((d) => iterations(d) > profile.maxIterations);
+    // what was kept has been loaded before
+    const endless = known === undefined
+      ? dispatches.find((d) => iterations(d) > profile.maxTurns)
+      : undefined;
     if (endless !== undefined) {
       return yield* Effect.fail(
         new DeviceError({
@@ -178,9 +184,18 @@ export const loadProgram = (
           resource: part === undefined ? places[slot]![window]! : partOf(places[slot]!, part),
         })),
       });
-      const { label, kernel, workgroups: size } = dispatch;
-      steps.push({ label, kernel, pipeline: pipeline.compute, group, size });
+      const { label, workgroups: size } = dispatch;
+      steps.push({
+        label,
+        get kernel() {
+          return dispatch.kernel;
+        },
+        pipeline: pipeline.compute,
+        group,
+        size,
+      });
     }
+    if (known === undefined && shared.size === 0) keepDispatches(plan, dispatches);
     yield* healthy(health);
 
     const written = new Written(plan, around.map((home) => home.written));

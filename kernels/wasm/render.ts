@@ -1,9 +1,9 @@
 /** Renders any kernel as phases, and a plan's phases as one module of WebAssembly text. */
-import { sizeOf } from "@chain-of-sight/core";
+import { sizeOf, type Tensor } from "@chain-of-sight/core";
 import type { PlainKernel } from "../graph/kernel.ts";
 import type { Plan } from "../plan/plan.ts";
-import { memoizePair } from "../plan/memo.ts";
-import { type Frame, stepsOf } from "../plan/steps.ts";
+import { oncePerPair } from "../plan/remember.ts";
+import { type SlotPart, stepsOf } from "../plan/steps.ts";
 import { renderAttention } from "./attention.ts";
 import { renderContraction } from "./contraction.ts";
 import type { Phase } from "./function.ts";
@@ -32,18 +32,18 @@ export interface WasmModule {
   readonly text: string;
   /** The phases in order, those of a scan for each iteration. */
   readonly phases: readonly PlacedPhase[];
+  /** The kernel that each phase is of. */
+  readonly kernels: () => readonly PlainKernel[];
 }
 
-/** A phase in its place among the others. */
-export interface PlacedPhase {
-  /** The phase. */
-  readonly phase: Phase;
+/** A phase in its place among the others: numbers and text alone, which a file can hold. */
+export interface PlacedPhase extends Omit<Phase, "text" | "tensors" | "writes"> {
   /** The name of its function. */
   readonly name: string;
-  /** The kernel that it is of. */
-  readonly kernel: PlainKernel;
-  /** Where its tensors are. */
-  readonly frame: Frame;
+  /** Where the tensors lie whose addresses it takes, in order. */
+  readonly tensors: readonly SlotPart[];
+  /** Where those of them lie that it writes. */
+  readonly writes: readonly SlotPart[];
 }
 
 /** Maximum number of pages of 64 KiB in a memory. */
@@ -68,15 +68,17 @@ const renderedOnce = memoizePair((plan: Plan, dialect: Dialect): WasmModule => {
     known.set(kernel, rendered);
     return rendered.map((phase) => ({ phase, kernel, frame }));
   });
-  const phases = each.map(({ phase, kernel, frame }) => {
-    let name = names.get(phase.text);
+  const kernels = each.map(({ kernel }) => kernel);
+  const phases = each.map(({ phase: { text, tensors, writes, ...phase }, frame }): PlacedPhase => {
+    const place = (t: Tensor): SlotPart => frame.partsOf(frame.slotOf.get(t)!)[0]!;
+    let name = names.get(text);
     if (name === undefined) {
-      names.set(phase.text, name = `k${names.size}`);
+      names.set(text, name = `k${names.size}`);
       functions.push(
-        `;; ${phase.label}\n${phase.text.replace("(func $kernel ", `(func $${name} (export "${name}") `)}`,
+        `;; ${phase.label}\n${text.replace("(func $kernel ", `(func $${name} (export "${name}") `)}`,
       );
     }
-    return { phase, name, kernel, frame };
+    return { ...phase, name, tensors: tensors.map(place), writes: writes.map(place) };
   });
   const body = functions.join("\n");
   return {
@@ -91,5 +93,6 @@ const renderedOnce = memoizePair((plan: Plan, dialect: Dialect): WasmModule => {
       "",
     ].join("\n"),
     phases,
+    kernels: () => kernels,
   };
 });

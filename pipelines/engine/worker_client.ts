@@ -5,6 +5,7 @@ import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
 import { appendOwn } from "../base/own_file.ts";
 import { type LiveLog, liveLogsText } from "../runs/live.ts";
+import { planFolders } from "../tune/plan_store.ts";
 import { JobError } from "./fault.ts";
 import { artefactName, type Job } from "./jobs.ts";
 import { lineOf, linesOf, readReply, type Reply } from "./messages.ts";
@@ -64,9 +65,8 @@ const workerPermissions = ({ store, cache, logs }: WorkerOptions): readonly stri
   "--allow-sys",
   "--allow-ffi", // the libraries that decode and draw images, and Dawn
   `--allow-write=${
-    [store, cache, CACHE, ...logs.flatMap((log) => "store" in log ? [log.store] : [])].map((path) =>
-      path.replaceAll(",", ",,")
-    ).join(",")
+    [store, cache, CACHE, ...planFolders(), ...logs.flatMap((log) => "store" in log ? [log.store] : [])]
+      .map((path) => path.replaceAll(",", ",,")).join(",")
   }`,
   "--no-prompt",
 ];

@@ -19,6 +19,7 @@ import * as Layer from "effect/Layer";
 import { atomicWrite, type DiskError, onDisk } from "../base/disk.ts";
 import { folderOf } from "../base/paths.ts";
 import { sha256 } from "../base/hash.ts";
+import { planStore } from "./plan_store.ts";
 
 /** The folder of what was measured here. */
 export const TUNING_FOLDER = "cache/schedules";
@@ -105,8 +106,8 @@ export interface TuningFolders {
 }
 
 /**
- * A device with the schedules that are known for it: shipped ones, then those measured here. The CPU has
- * none.
+ * A device with the schedules that are known for it: shipped ones, then those measured here (the CPU has none), and with
+ * the programs that were compiled for it before.
  */
 export const tuned = (
   device: Layer.Layer<Device, DeviceError>,
@@ -115,7 +116,8 @@ export const tuned = (
   Layer.effect(
     theDevice(),
     Effect.gen(function* () {
-      const service = yield* theDevice();
+      const opened = yield* theDevice(), plans = planStore();
+      const service = plans === undefined ? opened : { ...opened, plans };
       if (service.profile.provider === "cpu") return service;
       const identity = yield* identityHere(service.profile);
       const tables = [...yield* readShipped(identity, shipped), yield* readTuning(identity, measured)];

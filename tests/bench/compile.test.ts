@@ -6,20 +6,31 @@ import { ran } from "./command.ts";
 
 const test = suite("bench:compile");
 const CLI = ["bench/main.ts", "compile"] as const;
+const folder = await Deno.makeTempDir();
+Deno.env.set("COS_PROGRAM_CACHE", `${folder}/programs`);
+test.after(() => Deno.remove(folder, { recursive: true }));
+
+const timed = async (...flags: readonly string[]): Promise<CompileReport> => {
+  const size = ["--preset", "smoke", "--tokens", "32", "--device", "cpu", "--json"];
+  const { code, out, err } = await ran(...CLI, ...size, ...flags);
+  assert.is(code, 0, err);
+  return JSON.parse(out) as CompileReport;
+};
+
+test("the second process takes the program from the disk, unless it is told not to", async () => {
+  const first = await timed(), second = await timed(), anew = await timed("--no-cache");
+  assert.equal([first, second, anew].map(({ kept }) => kept), [false, true, false]);
+  assert.equal(
+    [second, anew].map(({ kernels, characters, bytes }) => [kernels, characters, bytes]),
+    [first, first].map(({ kernels, characters, bytes }) => [kernels, characters, bytes]),
+  );
+  // a bound on work, not on time: nothing is compiled or rendered
+  assert.ok(second.cold.compile + second.cold.render < (anew.cold.compile + anew.cold.render) / 2);
+  assert.is([...Deno.readDirSync(`${folder}/programs`)].length, 1);
+});
 
 test("the second time in a process compiles and renders nothing, and says so in JSON", async () => {
-  const { code, out, err } = await ran(
-    ...CLI,
-    "--preset",
-    "smoke",
-    "--tokens",
-    "32",
-    "--device",
-    "cpu",
-    "--json",
-  );
-  assert.is(code, 0, err);
-  const report = JSON.parse(out) as CompileReport;
+  const report = await timed("--no-cache");
   assert.ok(report.loaded && report.kernels > 50 && report.characters > 10_000 && report.bytes > 10_000);
   const { cold, warm } = report;
   assert.ok(cold.compile > 0 && cold.render > 0);

@@ -164,7 +164,7 @@ test("long reductions: near float64 in rows, columns and pieces", async () => {
   const want = cs.interpret(Object.values(outputs), { x: of(long), y: of(wide) });
   await withProgram({ outputs }, async (p) => {
     assert.ok(
-      renderModule(p.plan, { relaxed: true }).phases.some(({ phase }) => phase.label.startsWith("pieces")),
+      renderModule(p.plan, { relaxed: true }).phases.some(({ label }) => label.startsWith("pieces")),
     );
     await Effect.runPromise(p.write({ x: long, y: wide }));
     await Effect.runPromise(p.run);
@@ -312,7 +312,7 @@ test("text: equal kernels share a function, loops are of lanes, products call a 
     cpuProfile,
   );
   const relaxed = renderModule(plan, { relaxed: true }), plain = renderModule(plan, { relaxed: false });
-  const products = relaxed.phases.filter(({ phase }) => phase.label.startsWith("matmul"));
+  const products = relaxed.phases.filter(({ label }) => label.startsWith("matmul"));
   assert.is(products.length, 2);
   assert.is(new Set(products.map(({ name }) => name)).size, 1);
   assert.match(relaxed.text, /\(memory 1 65536 shared\)/);
