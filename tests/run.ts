@@ -225,8 +225,8 @@ export const main = async (root: string, parts: readonly string[]): Promise<numb
     XDG_RUNTIME_DIR: Deno.env.get("XDG_RUNTIME_DIR") ?? temp,
     COS_PROGRAM_CACHE: `${temp}/programs`,
   };
-  const outcomes: Outcome[] = [];
-  const add = (outcome: Outcome): void => {
+  const outcomes: SampleScore[] = [];
+  const add = (outcome: SampleScore): void => {
     outcomes.push(outcome);
     say(outcome);
   };

@@ -57,7 +57,7 @@ export const assemblerOf = (bytesOf: ModuleBytes, dialect: Dialect = machineDial
         const seen = known.get(text);
         if (seen !== undefined) return seen;
         const bytes = await bytesOf(text), made = { module: await WebAssembly.compile(bytes), bytes };
-        if (known.size >= MOST_REMEMBERED) known.delete(known.keys().next().value!);
+        if (known.size >= MAX_REMEMBERED) known.delete(known.keys().next().value!);
         known.set(text, made);
         return made;
       },

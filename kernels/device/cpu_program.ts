@@ -13,7 +13,7 @@ import { type Arena, lines } from "./cpu_memory.ts";
 import type { Job } from "./cpu_messages.ts";
 import type { Pool } from "./cpu_pool.ts";
 import { DeviceError, type DeviceFailure } from "./errors.ts";
-import { stretchesOf } from "./exchange.ts";
+import { coalescedRanges } from "./exchange.ts";
 import { keepModule, keptModule } from "./plan_store.ts";
 import { checkInputs, checkPart, findNames } from "./names.ts";
 import { timesOf } from "../plan/profile.ts";
@@ -64,7 +64,7 @@ const refusedKernel = (
   const before = line === undefined ? got : text.split("\n").slice(0, Number(line)).join("\n");
   const name = [...before.matchAll(/"(k\d+)"/g)].at(-1)?.[1];
   const at = phases.findIndex((p) => p.name === name);
-  return at < 0 ? {} : { kernel: phases[at]!.label, made: madeBy(plan, [kernels()[at]!]) };
+  return at < 0 ? {} : { kernel: phases[at]!.label, made: provenanceOf(plan, [kernels()[at]!]) };
 };
 
 /** Where everything of a program is, from the start of its block. */
@@ -263,7 +263,7 @@ export const loadCpuProgram = (
             scratch: base + layout.scratch,
             scratchBytes: layout.scratchBytes,
           }, (job) => {
-            if (job === undefined) return { made: hardest(plan) };
+            if (job === undefined) return { made: mostExpensive(plan) };
             const kernel = kernels()[job];
             return {
               kernel: jobs[job]!.label,

@@ -2,7 +2,7 @@
 import { contentOf } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import { compile, type CompileOptions, type Plan, type Source } from "../plan/plan.ts";
-import { Remembered } from "../plan/remember.ts";
+import { Memo } from "../plan/memo.ts";
 import { restoredPlan, type StoredPlan, storedPlan } from "../plan/stored.ts";
 import type { Dialect } from "../wasm/math.ts";
 import { type PlacedPhase, renderModule, type WasmModule } from "../wasm/render.ts";
@@ -35,7 +35,7 @@ interface Origin {
   readonly kept: KeptProgram | undefined;
 }
 
-const origins = new WeakMap<Plan, Origin>(), remembered = new WeakMap<PlanStore, Remembered<Plan>>();
+const origins = new WeakMap<Plan, Origin>(), remembered = new WeakMap<PlanStore, Memo<Plan>>();
 
 /** Numbers that JSON has no word for keep theirs. */
 const plain = (_: string, value: unknown): unknown =>
@@ -53,7 +53,7 @@ export const compileKept = (
 ): Plan => {
   const { outputs, donate = {}, inputs = [] } = source;
   const rest = [Object.keys(outputs), Object.entries(donate), profile, options];
-  const known = remembered.get(store) ?? new Remembered<Plan>();
+  const known = remembered.get(store) ?? new Memo<Plan>();
   remembered.set(store, known);
   return known.take(Object.values(outputs), [rest, inputs.map((t) => t.id)], () => {
     const key = `${JSON.stringify(rest, plain)}\n${contentOf([...Object.values(outputs), ...inputs])}`;

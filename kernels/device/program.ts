@@ -140,7 +140,7 @@ export const loadProgram = (
       rangeBytes: (slot) => places[slot]![0]!.size,
       buffersOf: (slot) => places[slot]!.map((r) => r.buffer),
     };
-    // texts depend on where tensors lie: those of a program beside others are its own
+    // texts depend on where tensors are: those of a program alongside others are its own
     const known = shared.size > 0 ? undefined : keptDispatches(plan, profile);
     const steps: Recorded[] = [],
       dispatches = known ?? dispatchesOf(plan, profile, shared.size > 0 ? here : undefined);
@@ -160,7 +160,7 @@ export const loadProgram = (
     const iterations = (d: KernelDispatch): number => iterationsOf(d.kernel, plan.schedules);
     // what was kept has been loaded before
     const endless = known === undefined
-      ? dispatches.find((d) => iterations(d) > profile.maxTurns)
+      ? dispatches.find((d) => iterations(d) > profile.maxIterations)
       : undefined;
     if (endless !== undefined) {
       return yield* Effect.fail(

@@ -1,6 +1,6 @@
 /**
- * Plans as data that a file can hold: where everything lies, without the kernels. A plan that is made from it is loaded
- * with texts that were kept beside it; whoever looks at its kernels makes it compile after all. Pure.
+ * Plans as data that a file can hold: where everything is, without the kernels. A plan that is made from it is loaded
+ * with texts that were kept next to it; its kernels are compiled when they are read. Pure.
  */
 import { copy, is, type Tensor, topological } from "@chain-of-sight/core";
 import type { MemoryPlan } from "./memory.ts";

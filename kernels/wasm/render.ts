@@ -2,7 +2,7 @@
 import { sizeOf, type Tensor } from "@chain-of-sight/core";
 import type { PlainKernel } from "../graph/kernel.ts";
 import type { Plan } from "../plan/plan.ts";
-import { oncePerPair } from "../plan/remember.ts";
+import { memoizePair } from "../plan/memo.ts";
 import { type SlotPart, stepsOf } from "../plan/steps.ts";
 import { renderAttention } from "./attention.ts";
 import { renderContraction } from "./contraction.ts";
@@ -40,9 +40,9 @@ export interface WasmModule {
 export interface PlacedPhase extends Omit<Phase, "text" | "tensors" | "writes"> {
   /** The name of its function. */
   readonly name: string;
-  /** Where the tensors lie whose addresses it takes, in order. */
+  /** Where the tensors are whose addresses it takes, in order. */
   readonly tensors: readonly SlotPart[];
-  /** Where those of them lie that it writes. */
+  /** Where those of them are that it writes. */
   readonly writes: readonly SlotPart[];
 }
 

@@ -8,7 +8,7 @@ const NAME = "no-cache";
 export const cacheFlag: GlobalFlag.Setting<typeof NAME, boolean> = GlobalFlag.Setting(NAME)({
   flag: Flag.Boolean(NAME).pipe(
     Flag.withDefault(false),
-    Flag.withDescription("compile all programs anew, and keep none of them on disk"),
+    Flag.withDescription("compile all programs again, and keep none of them on disk"),
   ),
 });
 

@@ -244,7 +244,7 @@ const mostThatHold = (
     const likely = numbers.findIndex((n) => n <= expected(numbers[i]!));
     i = Math.max(i + 1, likely < 0 ? numbers.length - 1 : likely);
   }
-  // what was expected of the greatest may be less than what holds
+  // what was expected of the largest may be less than what holds
   while (i > 0) {
     const likely = numbers.findIndex((n) => n <= expected(numbers[i]!));
     const greater = numbers.findIndex((_, at) => at >= likely && at < i && holds(numbers[at]!));

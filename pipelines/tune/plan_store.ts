@@ -10,7 +10,7 @@ import { sha256 } from "../base/hash.ts";
 const SWITCH = "COS_PROGRAM_CACHE";
 
 /** Bytes that all files may have together; beyond it those go that were used longest ago. */
-const MOST_BYTES = 256 * 2 ** 20;
+const MAX_BYTES = 256 * 2 ** 20;
 
 /** The folder; none where it is switched off, or where the environment names no place for it. */
 const folderHere = (): string | undefined => {
@@ -110,7 +110,7 @@ const ifPossible = <A>(act: () => A): A | undefined => {
 };
 
 /** Programs in a folder, by keys that hold `code` too. */
-export const programsIn = (folder: string, code: string, most: number = MOST_BYTES): PlanStore => {
+export const programsIn = (folder: string, code: string, most: number = MAX_BYTES): PlanStore => {
   const pathOf = (key: string): string => `${folder}/${sha256(`${code}\n${key}`)}`;
   return {
     read: (key) =>

@@ -17,7 +17,7 @@ const timed = async (...flags: readonly string[]): Promise<CompileReport> => {
   return JSON.parse(out) as CompileReport;
 };
 
-test("the second process takes the program from the disk, unless it is told not to", async () => {
+test("the second process takes the program from the disk, unless --no-cache is given", async () => {
   const first = await timed(), second = await timed(), anew = await timed("--no-cache");
   assert.equal([first, second, anew].map(({ kept }) => kept), [false, true, false]);
   assert.equal(

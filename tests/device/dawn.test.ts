@@ -3,7 +3,7 @@
  * device-generic suite and a whole training. `.ci/run` sets SWIFTSHADER_ICD, which makes it an error if it is not.
  */
 import { add, input, ndarray } from "@chain-of-sight/core";
-import { compile, dawn, type DeviceError, dispatchesOf, paced, theDevice } from "@chain-of-sight/kernels";
+import { compile, dawn, type DeviceError, dispatchesOf, theDevice, throttled } from "@chain-of-sight/kernels";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";

@@ -40,7 +40,7 @@ const steps = (service: DeviceService, folder: string, code = "code") =>
   })));
 
 for (const [name, layer] of [["cpu", cpu({ threads: 2 })], ["webgpu", webGpu()]] as const) {
-  test(`${name}: the bits of a compiled program, and its kernels for whoever looks at them`, async () => {
+  test(`${name}: the bits of a compiled program, and its kernels when they are read`, async () => {
     const run = Effect.gen(function* () {
       const service = yield* theDevice(), folder = `${root}/${name}`;
       const first = yield* Effect.promise(() => steps(service, folder));

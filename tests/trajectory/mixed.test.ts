@@ -26,7 +26,7 @@ const file = golden<Meta>("trajectory");
 const variants:
   readonly (readonly [string, Pick<TrajectoryOptions, "scan" | "remat">, Partial<DeviceProfile>])[] = [
     ["as it is", {}, {}],
-    ["blocks in a loop, computed again", { scan: true, remat: cs.under("model.layers") }, {}],
+    ["blocks in a loop, recomputed", { scan: true, remat: cs.under("model.layers") }, {}],
     ["schedules of GPUs, sums of f16 in blocks", {}, { software: false, halfSums: true }],
   ];
 
@@ -134,7 +134,7 @@ const mean = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0) / 
 
 test(`${STEPS} steps: nearer to f32 from the same start than f32 from other starts is`, async () => {
   const seeds = [1, 2, 3], f32: (readonly number[])[] = [], mixed: (readonly number[])[] = [];
-  // in f32 the CPU takes a tenth of the time, and a rounding of f32 is nothing beside one of f16
+  // in f32 the CPU takes a tenth of the time, and a rounding of f32 is nothing alongside one of f16
   for (const seed of seeds) f32.push(await curve(stepOnCpu(), counting(seed)));
   // a scale that grows every 100 steps is part of it; distances are of the seeds that the spread is of, since one
   // rounding may lead a start to another minimum
