@@ -18,14 +18,14 @@ const timed = async (...flags: readonly string[]): Promise<CompileReport> => {
 };
 
 test("the second process takes the program from the disk, unless --no-cache is given", async () => {
-  const first = await timed(), second = await timed(), anew = await timed("--no-cache");
-  assert.equal([first, second, anew].map(({ kept }) => kept), [false, true, false]);
+  const first = await timed(), second = await timed(), uncached = await timed("--no-cache");
+  assert.equal([first, second, uncached].map(({ kept }) => kept), [false, true, false]);
   assert.equal(
-    [second, anew].map(({ kernels, characters, bytes }) => [kernels, characters, bytes]),
+    [second, uncached].map(({ kernels, characters, bytes }) => [kernels, characters, bytes]),
     [first, first].map(({ kernels, characters, bytes }) => [kernels, characters, bytes]),
   );
   // a bound on work, not on time: nothing is compiled or rendered
-  assert.ok(second.cold.compile + second.cold.render < (anew.cold.compile + anew.cold.render) / 2);
+  assert.ok(second.cold.compile + second.cold.render < (uncached.cold.compile + uncached.cold.render) / 2);
   assert.is([...Deno.readDirSync(`${folder}/programs`)].length, 1);
 });
 
