@@ -190,6 +190,7 @@ export * from "./figures/time_score.ts";
 export * from "./report/study_charts.ts";
 export * from "./notebooks/costs.ts";
 export * from "./notebooks/fault.ts";
+export * from "./notebooks/images.ts";
 export * from "./notebooks/lab.ts";
 export * from "./notebooks/profiling.ts";
 export * from "./notebooks/display.ts";

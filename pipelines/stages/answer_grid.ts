@@ -10,7 +10,8 @@ import { referRight } from "../eval/refer.ts";
 import { questionsFor } from "./evaluate.ts";
 import type { LanguageData } from "./scene_source.ts";
 
-const isRight = (question: Question, answer: string, grid: number): boolean =>
+/** Whether an answer counts as right. */
+export const answerRight = (question: Question, answer: string, grid: number): boolean =>
   question.kind === "presence"
     ? presenceRight({ ...question, answer })
     : question.kind === "count"
@@ -45,7 +46,7 @@ export const answerGrid = (
         question: question.prompt,
         answer,
         truth: question.answer,
-        right: isRight(question, answer, grid),
+        right: answerRight(question, answer, grid),
       })),
       ...boxes[0],
     };

@@ -95,6 +95,15 @@ const along = [
     [unit("x", 4, 6, 3), integers("i", [4, 9, 3], -1, 7), integers("j", [2, 6, 3], 0, 4)],
     (x, i, j) => [cs.takeAlong(i!, 1)(x!), cs.takeAlong(j!, 0)(x!)],
   ),
+  library(
+    "tokens that are kept",
+    [unit("x", 2, 21, 8), unit("s", 2, 21)],
+    (x, s) => [
+      cs.diverseTokens(6)(x!),
+      cs.gatherRows(x!, cs.topTokens(4)(s!)),
+      cs.gatherRows(x!, cs.diverseTokens(1)(x!)),
+    ],
+  ),
   library("statistics", [floats("x", [5, 7, 3])], (x) => [
     cs.min({ axes: [1] })(x!),
     cs.product({ axes: [0, 2] })(x!),

@@ -16,7 +16,13 @@ const expected: Readonly<
   Record<string, { readonly says: readonly RegExp[]; readonly saves: readonly string[] }>
 > = {
   "01_quickstart": {
-    says: [/-> gradient/, /kernels in one submit/, /loss 2\.92362\d* reference 2\.92362\d*/, /80 -> .*1296/],
+    says: [
+      /\?\s\w+/,
+      /-> gradient/,
+      /kernels in one submit/,
+      /loss 2\.92362\d* reference 2\.92362\d*/,
+      /80 -> .*1296/,
+    ],
     saves: ["quickstart-smoke/figures/time-presence", "quickstart-smoke/figures/losses"],
   },
   "02_pretraining_cost": {
@@ -25,11 +31,11 @@ const expected: Readonly<
   },
   "03_main_ablation": {
     says: [/resampler-84-84.*│ 84 -> 84/, /ablate --family main --preset smoke/, /evaluate-[0-9a-f]{16}/],
-    saves: ["main-smoke/figures/scores", "main-smoke/figures/differences", "main-smoke/figures/losses"],
+    saves: ["main-smoke/figures/scores", "main-smoke/figures/answers", "main-smoke/figures/losses"],
   },
   "04_token_scaling": {
     says: [/cos-20-84 .*resolution G L/, /ablate --family token-scaling/],
-    saves: ["token-scaling-smoke/figures/tokens"],
+    saves: ["token-scaling-smoke/figures/tokens", "token-scaling-smoke/figures/answers"],
   },
   "05_inflation": {
     says: [/cos-20-84-fresh/, /ablate --family inflation/],
