@@ -2,7 +2,15 @@
 import * as Effect from "effect/Effect";
 import { SiteError } from "./fault.ts";
 
-const PAGES = ["ask.ts", "look.ts", "train.ts", "worker.ts", "train_worker.ts", "compute.ts"] as const;
+const PAGES = [
+  "ask.ts",
+  "look.ts",
+  "train.ts",
+  "worker.ts",
+  "train_worker.ts",
+  "contest_worker.ts",
+  "compute.ts",
+] as const;
 
 /** Bundles entry modules into a folder, shared parts in chunks of their own. */
 export const bundle = (entries: readonly URL[], folder: string): Effect.Effect<void, SiteError> =>

@@ -14,8 +14,8 @@ import { type LazyError, readLazies } from "../weights/lazy.ts";
 import { writeTensors } from "../weights/huggingface/export.ts";
 import { bundlePages } from "./bundle.ts";
 import { SiteError } from "./fault.ts";
-import { pagePolicy } from "./headers.ts";
 import { writeModules } from "./modules.ts";
+import { pages, pageText } from "./pages.ts";
 import { licencesOf, writeSamples } from "./samples.ts";
 import { type TrainingSize, usualTraining, writeTraining } from "./training.ts";
 
@@ -39,16 +39,19 @@ export interface Site {
   readonly files: readonly string[];
 }
 
-const PAGES = ["index.html", "train.html", "look.html", "style.css", "icon.svg"] as const;
-
-const LICENCE = "Pages, scripts and weights: MIT, https://opensource.org/license/mit\n\n" +
+const LICENCE = "Pages, scripts and weights: MIT, https://opensource.org/license/mit\n" +
+  "jax-js, which the page about the compiler compares with: MIT, Eric Zhang\n\n" +
   "Images are drawn from these sources:\n";
 
 const writeStatic = (folder: string, licences: string): Effect.Effect<void, DiskError> =>
   onDisk("write pages to", folder, async () => {
-    for (const name of PAGES) {
-      const text = await Deno.readTextFile(new URL(`../web/static/${name}`, import.meta.url));
-      await Deno.writeTextFile(`${folder}/${name}`, text.replace("{{csp}}", pagePolicy));
+    const text = (name: string) => Deno.readTextFile(new URL(`../web/static/${name}`, import.meta.url));
+    const frame = await text("frame.html");
+    for (const page of pages) {
+      await Deno.writeTextFile(`${folder}/${page.file}`, pageText(frame, await text(page.file), page));
+    }
+    for (const name of ["style.css", "icon.svg"]) {
+      await Deno.writeTextFile(`${folder}/${name}`, await text(name));
     }
     await Deno.writeTextFile(`${folder}/licences.txt`, LICENCE + licences);
   });

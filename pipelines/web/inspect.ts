@@ -80,5 +80,6 @@ export const inspect = (name: string): Effect.Effect<Inspection, DeviceError | T
       value: computed!.data[0]!,
       gradientNorm: Math.sqrt(squares.reduce((a, v) => a + v, 0)),
       device: profile.name,
+      onGpu: profile.provider !== "cpu",
     };
   }));

@@ -1,6 +1,13 @@
 /** The page that shows how a description becomes kernels. */
 import { examples } from "./examples.ts";
-import type { DeviceChoice, Inspection, PageRequest, WorkerReply } from "./messages.ts";
+import type {
+  ContestReply,
+  ContestRequest,
+  DeviceChoice,
+  Inspection,
+  PageRequest,
+  WorkerReply,
+} from "./messages.ts";
 import { isolated, startWorker, withoutWebGpu } from "./client.ts";
 import { byId, element, type PageControl, type PageElement } from "./dom.ts";
 
@@ -8,7 +15,11 @@ const chosen = byId<PageControl>("example"), device = byId<PageControl>("device"
 const status = byId("status"), trouble = byId("trouble"), source = byId("source"), result = byId("result");
 const code = byId("code"), kernels = byId("kernels"), memory = byId("memory");
 
-let asked = 0, ready = false;
+const compare = byId<PageControl>("compare"),
+  line = byId<PageControl>("line"),
+  copy = byId<PageControl>("copy");
+
+let asked = 0, ready = false, onGpu = false;
 
 const count = (n: number, unit: string): string => `${n.toLocaleString("en")} ${unit}${n === 1 ? "" : "s"}`;
 
@@ -82,6 +93,7 @@ const onReply = (reply: WorkerReply): void => {
     ask();
   } else if (reply.kind === "inspected" && reply.id === asked) {
     status.textContent = `Computed on ${reply.inspection.device}.`;
+    onGpu = reply.inspection.onGpu;
     draw(reply.inspection);
   } else if (reply.kind === "failed") {
     status.textContent = "";
@@ -96,6 +108,51 @@ const open = (): void => {
   status.textContent = "Opening the device…";
   send({ kind: "open", device: device.value as DeviceChoice, model: false });
 };
+const milliseconds = (ms: number): string => ms < 1 ? `${(1000 * ms).toFixed(0)} µs` : `${ms.toFixed(1)} ms`;
+
+/** Times both libraries on the device that the page computes on, and writes a line about it. */
+const contest = (): void => {
+  let versions = "", where = "";
+  const parts: string[] = [], said = byId("compared");
+  compare.disabled = true;
+  said.textContent = "Loading jax-js…";
+  byId("contest").replaceChildren();
+  const send = startWorker<ContestRequest, ContestReply>("contest_worker.js", (reply) => {
+    switch (reply.kind) {
+      case "versions":
+        versions = `chain-of-sight ${reply.ours}, jax-js ${reply.jax}`;
+        where = `${reply.device}${onGpu ? "" : ", one thread"}`;
+        said.textContent = `Timing both on ${where}…`;
+        break;
+      case "result": {
+        const { name, ours, jax, difference } = reply.result;
+        parts.push(`${name}: ${milliseconds(ours)} against ${milliseconds(jax)}`);
+        byId("contest").append(
+          row([name, milliseconds(ours), milliseconds(jax), difference.toExponential(1)], [1, 2, 3]),
+        );
+        break;
+      }
+      case "done":
+        line.value = `${versions}; ${parts.join("; ")}; ${where}; ${navigator.userAgent}`;
+        said.textContent = `Compared on ${where}.`;
+        byId("shared").hidden = false;
+        compare.disabled = false;
+        break;
+      case "failed":
+        said.textContent = reply.message;
+        compare.disabled = false;
+    }
+  });
+  send({ device: onGpu ? "webgpu" : "thread" });
+};
+compare.addEventListener("click", contest);
+copy.addEventListener("click", () => {
+  const { clipboard } = navigator as unknown as {
+    readonly clipboard?: { readonly writeText: (text: string) => Promise<void> };
+  };
+  void clipboard?.writeText(line.value).then(() => copy.textContent = "Copied");
+});
+
 for (const name of Object.keys(examples)) {
   chosen.append(element("option", { text: name, attributes: { value: name } }));
 }

@@ -1,4 +1,5 @@
 /** Messages between a page and its computing worker. */
+import type { ContestResult } from "./contest.ts";
 import type { SampleImage } from "./model.ts";
 
 /** Device that runs it: the first that there is of a GPU, threads and one thread; or one of them. */
@@ -40,6 +41,8 @@ export interface Inspection {
   readonly gradientNorm: number;
   /** Name of the device. */
   readonly device: string;
+  /** Whether it is WebGPU. */
+  readonly onGpu: boolean;
 }
 
 /** A kernel of an inspection. */
@@ -96,3 +99,16 @@ export type WorkerReply =
   }
   | { readonly kind: "inspected"; readonly id: number; readonly inspection: Inspection }
   | { readonly kind: "failed"; readonly id?: number; readonly message: string };
+
+/** The request to the worker that compares with jax-js. */
+export interface ContestRequest {
+  /** What computes for both: WebGPU, or one thread. */
+  readonly device: "webgpu" | "thread";
+}
+
+/** Replies of the worker that compares with jax-js. */
+export type ContestReply =
+  | { readonly kind: "versions"; readonly device: string; readonly ours: string; readonly jax: string }
+  | { readonly kind: "result"; readonly result: ContestResult }
+  | { readonly kind: "done" }
+  | { readonly kind: "failed"; readonly message: string };

@@ -8,6 +8,7 @@ import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { resampleArea } from "../../pipelines/images/resample.ts";
+import { bundle } from "../../pipelines/site/bundle.ts";
 import { exportSite } from "../../pipelines/site/export.ts";
 import { siteHeaders } from "../../pipelines/site/headers.ts";
 import { pageCpu } from "../../pipelines/site/modules.ts";
@@ -26,17 +27,21 @@ import {
 } from "../../pipelines/web/trainer.ts";
 import { tokenizerOf } from "../../pipelines/text/tokenizer.ts";
 import { example, makePackage } from "../../tools/package/make.ts";
-import { openBrowser } from "../support/browser.ts";
+import { openBrowser, swiftShader } from "../support/browser.ts";
+import { fourSteps } from "../support/four_steps.ts";
 import { siteModel, smallTraining } from "../support/site_model.ts";
 
 const test = suite("site"), site = await Deno.makeTempDir(), scope = Scope.makeUnsafe();
 const browser = await openBrowser(),
   context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
-const problems: string[] = [], origins = new Set<string>(), loaded = new Map<string, number>();
+const problems: string[] = [],
+  origins = new Set<string>(),
+  loaded = new Map<string, number>();
 let page: Page, url = "", model: WebModel;
 
 const open = async (): Promise<Page> => {
   const opened = await context.newPage();
+  opened.setDefaultTimeout(120_000);
   opened.on("console", (message) => void (message.type() === "error" && problems.push(message.text())));
   opened.on("pageerror", (error) => void problems.push(error.message));
   context.on("request", (request) => {
@@ -150,6 +155,19 @@ test("losses and gradients have the bits that Deno's CPU computes, on threads an
   }
 });
 
+test("WebGPU: losses of four training steps within 4 ulp", async () => {
+  await Effect.runPromise(bundle([new URL("../support/four_steps.ts", import.meta.url)], `${site}/assets`));
+  const software = await openBrowser(swiftShader), there = await (await software.newContext()).newPage();
+  await there.goto(url);
+  const found = await there.evaluate('import("/assets/four_steps.js").then(({ onWebGpu }) => onWebGpu())');
+  const here = await Effect.runPromise(fourSteps.pipe(Effect.provide(pageCpu(2))) as Effect.Effect<number[]>);
+  const word = (value: number): number => new Int32Array(Float32Array.of(value).buffer)[0]!;
+  const apart = (found as number[]).map((loss, i) => Math.abs(word(loss) - word(here[i]!)));
+  assert.is(apart.length, 4);
+  assert.ok(apart.every((ulp) => ulp <= 4), `${apart} ulp`);
+  await software.close();
+});
+
 test("a question is answered in the page, and a token is picked", async () => {
   await page.getByRole("button", { name: model.samples[0]!.questions[1]!, exact: true }).click();
   await page.locator("#maps figure").first().waitFor({ timeout: 120_000 });
@@ -183,6 +201,19 @@ test("every page passes axe, in the light and in the dark, on a phone and on a d
       const shot = Deno.env.get("SCREENSHOTS");
       if (shot !== undefined) await page.screenshot({ path: `${shot}/${name}-${width}.png`, fullPage: true });
     }
+  }
+});
+
+test("both libraries are timed on the device of the page, and a line says so", async () => {
+  await page.getByRole("button", { name: "Compare" }).click();
+  await page.locator("#shared").waitFor({ timeout: 120_000 });
+  const line = await page.locator("#line").inputValue();
+  assert.match(
+    line,
+    /^chain-of-sight [\d.]+, jax-js [\d.]+; product [^;]* against [^;]*; gradient [^;]* against [^;]*;/,
+  );
+  for (const difference of await page.locator("#contest td:last-child").allInnerTexts()) {
+    assert.ok(Number(difference) < 1e-4, difference);
   }
 });
 
@@ -309,16 +340,18 @@ test("a static host without headers: the service worker isolates the page, and t
 });
 
 test("scripts of the page for asking are at most 300 KB, compressed", async () => {
+  // what scripts of the page import at once; assembling and comparing are loaded when they are asked for
+  const scripts = new Set<string>(), waiting = ["ask.js", "worker.js", "compute.js"];
   let bytes = 0;
-  for (const { name } of Deno.readDirSync(`${site}/assets`)) {
-    if (name.startsWith("cpu_assemble") || ["look.js", "train.js", "train_worker.js"].includes(name)) {
-      continue;
-    }
-    const stream = (await Deno.open(`${site}/assets/${name}`)).readable.pipeThrough(
-      new CompressionStream("gzip"),
-    );
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    if (scripts.has(name)) continue;
+    scripts.add(name);
+    const text = await Deno.readTextFile(`${site}/assets/${name}`);
+    waiting.push(...[...text.matchAll(/(?:from|import)\s*"\.\/([^"]+)"/g)].map(([, file]) => file!));
+    const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
     bytes += (await new Response(stream).arrayBuffer()).byteLength;
   }
+  assert.ok(scripts.size > 3, [...scripts].join());
   assert.ok(bytes <= 300_000, `${bytes} bytes`);
 });
 
