@@ -109,6 +109,30 @@ export const ifThere = <A>(reading: Promise<A>): Promise<A | undefined> =>
 export const existing = (path: string): Effect.Effect<boolean, DiskError> =>
   Effect.map(onDisk("look for", path, () => ifThere(Deno.stat(path))), (info) => info !== undefined);
 
+/**
+ * Fails unless a folder may be written: one that is not there, is empty, or has one of the files that mark it as written
+ * by the same kind of command. Nothing is put among the files of somebody else.
+ */
+export const ownFolder = (path: string, marks: readonly string[]): Effect.Effect<void, DiskError> =>
+  Effect.gen(function* () {
+    const info = yield* onDisk("look for", path, () => ifThere(Deno.stat(path)));
+    if (info === undefined) return;
+    const names = info.isDirectory
+      ? yield* onDisk("list", path, () => Array.fromAsync(Deno.readDir(path), ({ name }) => name))
+      : [];
+    if (info.isDirectory && (names.length === 0 || names.some((name) => marks.includes(name)))) return;
+    return yield* Effect.fail(
+      new DiskError({
+        op: `write into ${path}`,
+        got: info.isDirectory ? `a folder with other files, such as ${names.toSorted()[0]}` : "a file",
+        expected: "a new or an empty folder, or one that the same command wrote",
+        hint: "name another folder",
+        path,
+        code: "EEXIST",
+      }),
+    );
+  });
+
 /** Names of the files in a folder that end in a certain way and are not hidden, without the ending, sorted; none where there is no folder. */
 export const namesIn = (folder: string, ending: string): Effect.Effect<readonly string[], DiskError> =>
   onDisk("list", folder, async () => {

@@ -55,7 +55,8 @@ const nothingTaken = (format: string, files: readonly string[], report: ReadRepo
   );
   return new UsageError({
     op: files.join(", "),
-    got: `${report.entries} entries, none of which is used`,
+    got: `${report.entries} entries, none of which is used` +
+      (report.refusals[0] === undefined ? "" : `; the first: ${report.refusals[0]}`),
     expected: `entries of ${format}`,
     hint: splits.length > 0
       ? `name a split that the files have: ${splits.slice(0, 8).join(", ")}`
@@ -82,7 +83,7 @@ export const command = Command.make(
         },
       );
       if (json) print(JSON.stringify({ format: name, files, ...report, sample: shown }, null, 2));
-      else {
+      else if (report.taken > 0) {
         print(countsText(report));
         for (const refusal of report.refusals) print(`refused: ${refusal}`);
         const more = report.refused - report.refusals.length;

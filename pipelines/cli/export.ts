@@ -17,6 +17,8 @@ import { notice, print } from "../terminal/output.ts";
 import { oneLine } from "../terminal/visible.ts";
 import { withDownloads } from "../weights/huggingface/hub.ts";
 import { exportWeb } from "./export_web.ts";
+import { ownFolder } from "../base/disk.ts";
+import { pageAt } from "./report.ts";
 import { choiceFlag, directoryArgument, downloadFlag, jsonFlag, optionalText, switchFlag } from "./flags.ts";
 
 const parts = {
@@ -64,6 +66,13 @@ const runs = Command.make(
   ({ directory: path, format, out, arm, floats, weights, checkpoint, download, all, json }) =>
     Effect.gen(function* () {
       const folder = Option.getOrElse(out, () => `${path}/export/${format}`);
+      // event files are in folders by run, beside which anything may be
+      const marks = {
+        huggingface: ["config.json", "vision", "bridge.safetensors", "decoder"],
+        csv: ["runs.csv"],
+        parquet: ["runs.parquet"],
+      };
+      if (format in marks) yield* ownFolder(folder, marks[format as keyof typeof marks]);
       const write = Effect.gen(function* () {
         switch (format) {
           case "huggingface":
@@ -76,7 +85,7 @@ const runs = Command.make(
               return yield* exportTrained(folder, trained, { floats });
             }));
           case "html": {
-            const page = Option.getOrElse(out, () => `${path}/report.html`);
+            const page = yield* pageAt(path, out);
             yield* writeReportPage(path, page);
             return [page];
           }

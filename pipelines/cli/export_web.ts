@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { shippedModel } from "../ask/shipped.ts";
 import { exportCheckpoint } from "../site/export.ts";
+import { ownFolder } from "../base/disk.ts";
 import { jsonFlag, optionalText, printResult, textFlag } from "./flags.ts";
 
 const flags = {
@@ -26,6 +27,7 @@ export const exportWeb = Command.make(
   flags,
   ({ checkpoint, arm, out, json }) =>
     Effect.scoped(Effect.gen(function* () {
+      yield* ownFolder(out, ["index.html"]);
       const site = yield* exportCheckpoint(
         Option.getOrElse(checkpoint, () => shippedModel),
         Option.getOrUndefined(arm),

@@ -9,7 +9,7 @@ import { deviceNamed } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { fromEither, tried } from "../base/bridge.ts";
-import { onDisk } from "../base/disk.ts";
+import { onDisk, ownFolder } from "../base/disk.ts";
 import type { Json } from "../base/hash.ts";
 import { override, settingsOf } from "../configs/override.ts";
 import { saveDecoder } from "../decoder/shipped.ts";
@@ -48,6 +48,7 @@ export const command = Command.make(
     Effect.scoped(Effect.gen(function* () {
       const flagged = { ...d, seed, training: { ...d.training, steps } };
       const config = yield* fromEither(override(decoderCodec(), "language configuration")(flagged, set));
+      yield* ownFolder(out, ["lock", "decoder.json"]);
       yield* onDisk("make", out, () => Deno.mkdir(out, { recursive: true }));
       yield* acquireLock(`${out}/lock`);
       const tokenizer = tokenizerFor(config);

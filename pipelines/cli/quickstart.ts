@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { ablateHere } from "../ablations/ablate.ts";
 import { type AblationAsked, ablationOf } from "../ablations/ablation.ts";
-import { ablationCommand } from "../ablations/commands.ts";
+import { ablationCommand, DEFAULT_STORE } from "../ablations/commands.ts";
 import type { AblationConfig } from "../ablations/config.ts";
 import { type DecodeError, fromEither } from "../base/bridge.ts";
 import { hashOf } from "../base/hash.ts";
@@ -40,14 +40,20 @@ const flags = {
   preset: presetFlag.pipe(
     Flag.withAlias("scale"),
     Flag.optional,
-    Flag.withDescription("size of models, data and training; default: small on a CPU, gpu on a GPU"),
+    Flag.withDescription(
+      "size of models, data and training: smoke (seconds, learns nothing), small (minutes on two CPU cores), medium, " +
+        "gpu, full; default: small on a CPU, gpu on a GPU",
+    ),
   ),
   device: computeFlag,
   halfSums: halfSumsFlag,
   seed: intFlag("seed", 1, "random seed of the initial weights and the data order"),
   arms: armsFlag,
   print: printFlag,
-  out: optionalText("out", "run directory; runs/quickstart-<preset>-<seed> by default"),
+  out: optionalText(
+    "out",
+    "run directory, runs/quickstart-<preset>-<seed> by default; one that is not in runs/ holds its store, too",
+  ),
   set: setFlag,
   sweep: sweepFlag,
   fresh: switchFlag("fresh", "start over; an existing run is renamed, never overwritten"),
@@ -110,7 +116,8 @@ export const command = Command.make(
           config,
           command,
           out: folder,
-          store: `${folderOf(folder)}/store`,
+          // runs share the store among them; a folder elsewhere holds all that is made for it
+          store: folderOf(folder) === "runs" ? DEFAULT_STORE : `${folder}/store`,
           fresh,
           version: member.version,
           // trainings show their own progress

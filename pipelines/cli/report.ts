@@ -9,7 +9,7 @@ import * as Option from "effect/Option";
 import { writeAblation } from "../ablations/write.ts";
 import { reportData } from "../report/render.ts";
 import { tableText, writeFigures, writeReportPage } from "../report/write.ts";
-import { existing } from "../base/disk.ts";
+import { type DiskError, existing, ifThere, onDisk } from "../base/disk.ts";
 import { notice, print } from "../terminal/output.ts";
 import { directoryArgument, jsonFlag, optionalText } from "./flags.ts";
 
@@ -17,9 +17,18 @@ const parts = {
   directory: directoryArgument("directory of a run or an ablation, finished or not"),
   out: optionalText(
     "out",
-    "write the page there and nothing else; by default tables, figures and report.html go into the directory",
+    "folder or .html file that the page is written to, and nothing else; by default tables, figures and report.html go into the directory",
   ),
   json: jsonFlag,
+};
+
+/** Where the page of a directory goes: `report.html` in it, or in the folder that is named, or the file that is named. */
+export const pageAt = (path: string, out: Option.Option<string>): Effect.Effect<string, DiskError> => {
+  const named = Option.getOrElse(out, () => path);
+  return Effect.map(
+    onDisk("look for", named, () => ifThere(Deno.stat(named))),
+    (info) => info?.isDirectory === true || !named.endsWith(".html") ? `${named}/report.html` : named,
+  );
 };
 
 /** The command. */
@@ -28,7 +37,7 @@ export const command = Command.make(
   parts,
   ({ directory: path, out, json }) =>
     Effect.gen(function* () {
-      const page = Option.getOrElse(out, () => `${path}/report.html`);
+      const page = yield* pageAt(path, out);
       const ablation = yield* existing(`${path}/record.json`);
       if (ablation && Option.isNone(out)) yield* writeAblation(path);
       const report = yield* writeReportPage(path, page);

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect";
 import type { DecodeError } from "../base/bridge.ts";
 import { atomicWrite, type DiskError, existing, ifThere, onDisk } from "../base/disk.ts";
+import { folderOf } from "../base/paths.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import type { RunError } from "../runs/run_directory.ts";
 import { type Cell, table } from "../terminal/table.ts";
@@ -40,7 +41,11 @@ export const writeReportPage = (
 ): Effect.Effect<ReportDocument, ReportError> =>
   Effect.tap(
     readReport(path),
-    (report) => atomicWrite(page, [new TextEncoder().encode(reportPage(report))]),
+    (report) =>
+      Effect.andThen(
+        onDisk("make", folderOf(page), () => Deno.mkdir(folderOf(page), { recursive: true })),
+        atomicWrite(page, [new TextEncoder().encode(reportPage(report))]),
+      ),
   );
 
 /** As {@link writeReportPage}, unless the directory has a page that is not older than its summary. */

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type * as t from "io-ts";
 import { decode, type DecodeError, fromEither, parseJson } from "../base/bridge.ts";
-import { atomicWrite, type DiskError, existing, onDisk, sweepTemps } from "../base/disk.ts";
+import { atomicWrite, type DiskError, existing, onDisk, ownFolder, sweepTemps } from "../base/disk.ts";
 import { TaggedFault } from "../base/fault.ts";
 import { hashOf } from "../base/hash.ts";
 import { type Manifest, manifestCodec } from "./manifest.ts";
@@ -142,6 +142,9 @@ export const finishedRun = <A, O>(
     return yield* readJson(`${path}/summary.json`, summary);
   }).pipe(Effect.catch(() => Effect.succeed(undefined)));
 
+/** Files that only run directories have; a run that was stopped at its very start has but its lock. */
+const RUN_MARKS = ["manifest.json", "lock", "record.json", "experiment.json"];
+
 /** Opens the run at `path`, or makes it with `manifest`; one of another configuration, data, device or code is refused. */
 export const openOrCreateRun = (
   path: string,
@@ -149,6 +152,7 @@ export const openOrCreateRun = (
 ): Effect.Effect<OpenedRun, DecodeError | DiskError | LockError | RunError, Scope.Scope> =>
   Effect.gen(function* () {
     // a run that cannot be read is refused before anything is made; looked at again under the lock, as others make runs too
+    yield* ownFolder(path, RUN_MARKS);
     if (yield* existing(`${path}/manifest.json`)) yield* readManifest(path);
     yield* onDisk("make", path, () => Deno.mkdir(path, { recursive: true }));
     const directory = yield* locked(path);

@@ -1,8 +1,11 @@
 /** The store of artefacts: what runs need is found through others, and pruning removes only the rest. */
 import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readStore, removeArtefact, unused } from "../../pipelines/engine/store_usage.ts";
+import { pageAt } from "../../pipelines/cli/report.ts";
+import { openOrCreateRun } from "../../pipelines/runs/run_directory.ts";
 import { acquireLock } from "../../pipelines/runs/run_lock.ts";
 import { manifestOf, writeRun } from "../board/runs_on_disk.ts";
 
@@ -58,6 +61,24 @@ test("what a process works on stays; what no run needs goes, and nothing else", 
     `pretrain-${key("b")}`,
     `scenes-${key("a")}`,
   ]);
+});
+
+test("nothing is written among files of somebody else, nor onto a file", async () => {
+  await Deno.mkdir(`${root}/photos`);
+  await Deno.writeTextFile(`${root}/photos/a.jpg`, "x");
+  const open = (path: string) =>
+    Effect.runPromise(Effect.flip(Effect.scoped(openOrCreateRun(path, manifestOf({ name: "r" })))));
+  assert.match((await open(`${root}/photos`)).message, /photos[^]*other files, such as a\.jpg/);
+  assert.match((await open(`${root}/photos/a.jpg`)).message, /a\.jpg[^]*a file/);
+  assert.equal([...Deno.readDirSync(`${root}/photos`)].map(({ name }) => name), ["a.jpg"]);
+  await Deno.mkdir(`${root}/new`);
+  for (const _ of ["new", "again"]) {
+    await Effect.runPromise(Effect.scoped(openOrCreateRun(`${root}/new`, manifestOf({ name: "r" }))));
+  }
+  const page = (out: string) => Effect.runPromise(pageAt("runs/q", Option.some(out)));
+  assert.is(await page(`${root}/photos`), `${root}/photos/report.html`);
+  assert.is(await page(`${root}/fresh`), `${root}/fresh/report.html`);
+  assert.is(await page(`${root}/a.html`), `${root}/a.html`);
 });
 
 test.after(() => Deno.remove(root, { recursive: true }));
