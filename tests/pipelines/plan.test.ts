@@ -189,7 +189,7 @@ test("the text has the numbers of the plan", () => {
     const part of [
       "532,374,528",
       "0.42x",
-      "the kernels' work alone",
+      "the kernels' FLOPs alone",
       "cheapest that fits",
       "pre-training: encoder",
     ]
