@@ -202,6 +202,15 @@ export const planMemory = (needs: MemoryNeeds, limits: MemoryLimits): MemoryPlan
 
   const given = new Set([...inputs, ...tables.keys()]), kept = new Set(outputs);
   for (const w of wholes) if (holds(w, (t) => given.has(t))) settle(w, "input");
+  // results of one kernel are side by side where they are donated to, if nobody reads what is there
+  for (const w of wholes) {
+    const { parts } = packs.get(w)!, places = parts.map(({ tensor }) => donated.get(tensor));
+    if (slotOf.has(w) || !places.every((t) => t !== undefined && !slotOf.has(t) && !lastRead.has(t))) {
+      continue;
+    }
+    settle(w, "input");
+    parts.forEach(({ tensor }, i) => slotOf.set(places[i]!, slotOf.get(tensor)!));
+  }
   for (const t of given) if (!slotOf.has(t)) settle(t, "input");
 
   for (const t of [...wholes.filter((w) => holds(w, (m) => kept.has(m))), ...kept]) {

@@ -19,6 +19,7 @@ import {
 } from "../runs/manifest.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import {
+  beginRunFolder,
   finishedRun,
   openOrCreateRun,
   type RunDirectory,
@@ -360,6 +361,7 @@ export const ablate = (
     const { config, out = defaultDirectory(config), store = DEFAULT_STORE, version } = options;
     const code = yield* codeVersions, experiments = yield* checkedExperiments(options, code);
     const folder = `${out}/logs`, clients: WorkerClient[] = [], cache = options.cache ?? DEFAULT_CACHE;
+    yield* beginRunFolder(out);
     yield* onDisk("make", folder, () => Deno.mkdir(folder, { recursive: true }));
     for (let i = 0; i < workers; i++) {
       const log = `${folder}/worker-${i}.log`, more = program === undefined ? {} : { program };

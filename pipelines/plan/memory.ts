@@ -1,13 +1,15 @@
 /**
  * Requirements of a step, from the compiler's plans of its programs on a device without limits: temporaries are alive from the
- * kernel that writes them to the last one that reads them, and are nowhere yet.
+ * kernel that writes them to the last one that reads them, and take what the plan arranges for them.
  */
 import { isGiven, sizeOf, specTrees, tensorBytes } from "@chain-of-sight/core";
 import {
   compile,
   type CompileOptions,
+  type DeviceProfile,
   type Kernel,
   kernelCost,
+  placedIn,
   type PlainKernel,
   type Plan,
   readsOf,
@@ -114,13 +116,18 @@ type Temporaries = Pick<MemoryNeed, "gradients" | "activations">;
 
 const bytesIn = ({ gradients, activations }: Temporaries): number => gradients + activations;
 
-/** Gradients and other temporaries of a plan when both together take most. */
+/** Gradients of a plan when its temporaries take most, and all else that it has memory for: its gaps as well. */
 const worst = (plan: Plan): Temporaries => {
   const busy = plan.kernels.map(() => ({ gradients: 0, activations: 0 }));
   for (const { gradient, bytes, from, to } of temporariesOf(plan)) {
     for (const alive of busy.slice(from, to + 1)) alive[gradient ? "gradients" : "activations"] += bytes;
   }
-  return busy.reduce((a, b) => bytesIn(b) > bytesIn(a) ? b : a, { gradients: 0, activations: 0 });
+  const { gradients } = busy.reduce((a, b) => bytesIn(b) > bytesIn(a) ? b : a, {
+    gradients: 0,
+    activations: 0,
+  });
+  const scratch = plan.memory.buffers.reduce((n, { role, bytes }) => role === "scratch" ? n + bytes : n, 0);
+  return { gradients, activations: scratch - gradients };
 };
 
 /** The programs of a step: plans, and how often each runs. */
@@ -134,24 +141,18 @@ const programsOf = (
   const shard = largestShard(training, ranks), share = micro.count / ranks.size;
   const sources = microSources(training, shard?.isOwn), additions = additionsOf(share);
   const stored = additions.flatMap(({ hold }) => hold ?? []), update = compiled(sources.update.source);
-  // sums are one kernel where the update has all gradients side by side in their own order, as the loader finds out
-  const { slots, slotOf } = update.memory;
-  const runs = Object.entries(update.inputs).filter(([path, t]) =>
-    path.startsWith("grad.grad.") && sizeOf(t.shape) > 1
-  ).toSorted(([p], [q]) => p < q ? -1 : 1).map(([, t]) => slots[slotOf.get(t)!]!.within);
-  const batch = runs.every((run, i) =>
-    run !== undefined && run.slot === runs[0]!.slot && run.offset >= (runs[i - 1]?.offset ?? 0)
-  );
+  // sums are a kernel for each run of the update's memory, as the loader finds out
+  const placed = placedIn([update]);
   return {
     plans: [
       [compiled(sources.gradient(training.batch)), share],
       [update, 1],
       ...(share === 1 ? [] : [
         [
-          compiled(sources.merge(0), { batch }),
+          compiled(sources.merge(0), { placed }),
           additions.reduce((n, { merge }) => n + merge.length, 0),
         ],
-        [compiled(sources.hold(0), { batch }), stored.length],
+        [compiled(sources.hold(0), { placed }), stored.length],
       ] as const),
     ],
     // the gradients themselves, and a sum at each level
@@ -202,13 +203,16 @@ export interface Estimate {
   readonly work: StepWork;
 }
 
-/** Estimates the step of a training on a device, or on one of some ranks: that with most of the optimiser's memory. */
+/**
+ * Estimates the step of a training on a device, or on one of some ranks: that with most of the optimiser's memory. Kernels
+ * are those of `profile`, a GPU without limits unless said.
+ */
 export const estimateOf = (
   training: PlannedTraining,
   device: PlanDevice,
   ranks: PlannedRanks = { size: 1, shards: false },
+  profile: DeviceProfile = profileOfDevice(device, false),
 ): Estimate => {
-  const profile = profileOfDevice(device, false);
   const { plans, sums } = programsOf(
     training,
     (source, options) => compile(source, profile, options),

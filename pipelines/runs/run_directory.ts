@@ -145,6 +145,17 @@ export const finishedRun = <A, O>(
 /** Files that only run directories have; a run that was stopped at its very start has but its lock. */
 const RUN_MARKS = ["manifest.json", "lock", "record.json", "experiment.json"];
 
+/** Makes the folder of a run that is opened later, with what is written beforehand in it; its lock marks it as one. */
+export const beginRunFolder = (path: string): Effect.Effect<void, DiskError> =>
+  Effect.gen(function* () {
+    yield* ownFolder(path, RUN_MARKS);
+    yield* onDisk("make", path, async () => {
+      await Deno.mkdir(path, { recursive: true });
+      checkPlace(`${path}/lock`);
+      await Deno.writeFile(`${path}/lock`, new Uint8Array(), { append: true });
+    });
+  });
+
 /** Opens the run at `path`, or makes it with `manifest`; one of another configuration, data, device or code is refused. */
 export const openOrCreateRun = (
   path: string,

@@ -2,7 +2,7 @@
  * The memory of plans against what the CPU takes from its arena for the compiled step: buffers, and alongside them the
  * kernels' own memory for each thread and their arguments, which plans do not count.
  */
-import { compile, deviceNamed } from "@chain-of-sight/kernels";
+import { compile, cpuProfile, deviceNamed } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
@@ -143,7 +143,7 @@ test("ranks: a step takes on the CPU what was estimated, and less where the opti
   const config = smallConfig("cos-80-336", 4), size = 2, need: number[] = [];
   const training = plannedTraining(config, "pretrain", { precision: "f32", images: 2, remat: [], micro: 4 });
   for (const shards of [false, true]) {
-    const { memory } = estimateOf(training, planDevices["h100-f32"], { size, shards });
+    const { memory } = estimateOf(training, planDevices["h100-f32"], { size, shards }, cpuProfile);
     const each = await Promise.all([0, 1].map((rank) =>
       Effect.runPromise(
         Effect.scoped(loadPrograms(training)).pipe(

@@ -52,7 +52,7 @@ export const stepBytes = async (
   const form = { precision: "f32", images, remat, micro: 1 } as const;
   const training = plannedTraining(smallConfig(name, images), stage, form);
   return {
-    planned: estimateOf(training, planDevices["h100-f32"]).memory.peak,
+    planned: estimateOf(training, planDevices["h100-f32"], undefined, cpuProfile).memory.peak,
     taken: await taken(compile(stepSource(training).source, cpuProfile)),
   };
 };
