@@ -150,12 +150,12 @@ for (const config of [...forms.values()].reverse().map(brief)) {
 test("every other configuration expands to the parameters of its fine-tuning", () => {
   for (const config of configsOf("small").filter((config) => forms.get(formOf(config)) !== config)) {
     const params = expandedParameters(config, freshParameters(config, "pretrain", [1, 2]), [3, 4]);
-    const shapes = (tree: Tree<{ readonly shape: Shape }>) =>
-      specTrees.entries(tree as Tree<ParameterSpec>).map(([path, { shape }]) => `${path} [${shape}]`)
-        .toSorted();
+    const shapes = (entries: readonly (readonly [path: string, leaf: { readonly shape: Shape }])[]) =>
+      entries.map(([path, { shape }]) => `${path} [${shape}]`).toSorted();
+    const { specs } = modelOfStage(config, "finetune");
     assert.equal(
-      shapes(params),
-      shapes(modelOfStage(config, "finetune").specs as Tree<ParameterSpec>),
+      shapes(arrayTrees.entries(params)),
+      shapes(specTrees.entries(specs as Tree<ParameterSpec>)),
       config.name,
     );
   }
