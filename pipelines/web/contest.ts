@@ -68,7 +68,7 @@ export interface ContestResult {
   readonly ours: number;
   /** Median of jax-js. */
   readonly jax: number;
-  /** Greatest difference of the results, of the greatest result. */
+  /** Largest difference of the results, of the largest result. */
   readonly difference: number;
 }
 

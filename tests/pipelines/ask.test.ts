@@ -292,7 +292,7 @@ test("what cannot be asked is said in one paragraph, and exits with 1", async ()
   assert.match(await said({ checkpoint: photo }), /got a file; expected the directory of a run/);
   assert.match(await said({ arm: "other" }), /no trained arm other; expected one of tiny/);
   assert.match(await said({ images: [`${folder}/nothing.jpg`] }), /no such file/);
-  assert.match(await said({ images: [`${folder}/words.txt`] }), /13 bytes that are no image/);
+  assert.match(await said({ images: [`${folder}/words.txt`] }), /12 bytes that are no image/);
   assert.match(await said({ question: " ? " }), /the question " \? "; expected words/);
   assert.match(await said({ question: "is <image> as <image>" }), /2 marks <image> for 1 images/);
   assert.match(

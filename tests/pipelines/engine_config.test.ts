@@ -18,7 +18,7 @@ const path = await Effect.runPromise(writeExample(`${folder}/example`));
 const text = Deno.readTextFileSync(path);
 
 test("the example has comments and a schema, names all that it needs, and is written over nothing", async () => {
-  assert.match(text, "// random seed of the initial weights and the order of examples");
+  assert.match(text, "// random seed of the initial weights and the data order");
   const experiment = await Effect.runPromise(loadExperiment(path, ["pretrain.steps=7", "seed=4"]));
   const [first] = experiment.stages;
   assert.ok(

@@ -36,7 +36,7 @@ const names: readonly (readonly [
 const limits = [
   "It knows drawings of the names above on plain backgrounds, two to four in an image; on a photo it guesses.",
   "It reads questions in the words above alone; other words are reported as words that it never learned.",
-  "Places are informed on a grid of 16 cells a side; counts go to four.",
+  "Places are given on a grid of 16 cells a side; counts go to four.",
   "It is of a size that trains in minutes, to show what the library does, and is of no use beyond that.",
 ];
 
