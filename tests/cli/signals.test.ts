@@ -74,6 +74,7 @@ const lines: Readonly<Record<string, readonly [args: readonly string[], says?: R
   notebooks: [["--only", "07", "--preset", "smoke", "--device", "cpu", "--html", `${folder}/out/notebooks`]],
   board: [["--runs", `${folder}/runs`, "--port", "0"], /Ctrl-C/],
   web: [["--site", `${folder}/site`, "--port", "0"], /Ctrl-C/],
+  store: [["du", "--store", `${folder}/store`, "--runs", `${folder}/runs`]],
   doctor: [["--no-measure"]],
   tune: [["--preset", "smoke", "--device", "deno"]],
   bench: [["--device", "cpu", "--sizes", "512"]],
@@ -107,7 +108,7 @@ const started = (name: string, args: readonly string[]): Deno.ChildProcess =>
 
 /** Commands that may end by themselves within half a second. */
 const brief: ReadonlySet<string> = new Set(
-  ["ask", "configs", "data", "doctor", "export", "plan", "report", "results", "runs", "score"],
+  ["ask", "configs", "data", "doctor", "export", "plan", "report", "results", "runs", "score", "store"],
 );
 
 /** Sends a signal once a command says something, or so many milliseconds after its start. */

@@ -102,7 +102,6 @@ test("an arm scores the same by the quickstart and by cos train; again, what was
       for (
         const file of [
           "figures/loss.svg",
-          "figures/time-presenceF1.png",
           "table.txt",
           "samples/cos-20-84.png",
         ]
