@@ -297,7 +297,8 @@ known("the paper's side of a comparison is read from its tables", () => {
   assert.is(of("referring")!.points.toFixed(2), "2.79");
   assert.is(of("reading")!.points.toFixed(1), "12.9");
   assert.is(of("reading", 1)!.points.toFixed(1), "11.0");
-  assert.is(of("lineage")!.points.toFixed(1), "1.2");
+  assert.is(of("lineage"), undefined, "a mean that no table has");
+  assert.is(of("lineage", 1)!.points.toFixed(1), "1.2");
   assert.is(of("equal-compute"), undefined);
   assert.is(of("inflation"), undefined);
 });

@@ -17,6 +17,8 @@ export interface Comparison {
   readonly about: string;
   /** The family whose records have the arms. */
   readonly family: FamilyName;
+  /** Name of what its terms come to, where they are of several scores. */
+  readonly score?: string;
   /** What is added up. */
   readonly terms: readonly ClaimTerm[];
   /** The claim says that the sum is greater than this, from 0 to 1: 0 for "better", below 0 for "equal or better". */

@@ -40,12 +40,14 @@ const paperText = (row: ComparisonRow): string => {
 const verdictText = ({ verdict, reason }: { readonly verdict: string; readonly reason: string }): string =>
   `**${verdict}**: ${reason}`;
 
+const scoreOf = ({ score, terms }: ComparisonRow["comparison"]): string => score ?? labelOf(terms[0]!.score);
+
 const scoreRow = (row: ComparisonRow): readonly string[] => {
   const { comparison, record, measured, level, bySeed } = row;
   const arms = [...new Set(comparison.terms.map(({ arm }) => arm))];
   return [
     `${comparison.decides ? "" : "alongside: "}${withLinks(record, comparison.about, arms)}`,
-    comparison.terms.length > 2 ? "both" : labelOf(comparison.terms[0]!.score),
+    scoreOf(comparison),
     paperText(row),
     points(measured.value),
     `[${points(measured.low)}, ${points(measured.high)}] at ${percent(level)} %`,
@@ -71,8 +73,8 @@ const timeRow = (row: TimeRow): readonly string[] => {
 
 const missing = ({ claim, rows, times: timed }: ClaimResult): readonly string[] => [
   ...claim.comparisons.filter((one) => one.decides && !rows.some(({ comparison }) => comparison === one))
-    .map(({ about, terms, family }) =>
-      `No record of the family \`${family}\` has ${about} in ${labelOf(terms[0]!.score)}.`
+    .map((comparison) =>
+      `No record of the family \`${comparison.family}\` has ${comparison.about} in ${scoreOf(comparison)}.`
     ),
   ...claim.times.filter((one) => one.decides && !timed.some(({ comparison }) => comparison === one))
     .map(({ arm }) => `No record has the time of ${arm}.`),
@@ -114,7 +116,7 @@ const plain = (verdict: Verdict): string => verdict;
 const measuredText = ({ rows, times: timed }: ClaimResult): string => {
   const shown = rows.filter(({ comparison }) => comparison.decides);
   const scores = shown.map(({ comparison, measured, verdict }) =>
-    `${comparison.terms.length > 2 ? "gain beyond presence F1" : labelOf(comparison.terms[0]!.score)} ` +
+    `${scoreOf(comparison)} ` +
     `${points(measured.value)} [${points(measured.low)}, ${points(measured.high)}] (${plain(verdict)})`
   );
   const ratios = timed.filter(({ comparison }) => comparison.decides).map((
