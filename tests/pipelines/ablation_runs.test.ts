@@ -92,7 +92,7 @@ disks(
       assert.match(again, /^deno task cos \w+ .*--store s --arm cos-20-84 --seed 1$/);
     }
     for (
-      const file of ["table.txt", "table.csv", "seeds.csv", "figures/loss.svg", "figures/time-presenceF1.png"]
+      const file of ["table.txt", "table.csv", "seeds.csv", "figures/loss.svg", "figures/loss.png"]
     ) {
       assert.ok(Deno.statSync(`${out}/${file}`).size > 0, file);
     }

@@ -78,12 +78,15 @@ test("what does not fit is marked, and is no headline", () => {
   assert.match(planText(plan.right), /does not fit h100-f32[^]*vision, decoder[^]*does not fit/);
 });
 
-test("temporaries at their worst moment are what the compiler says", () => {
+test("temporaries take what the compiler arranges for them, little more than at their worst moment", () => {
   const config = smallConfig("cos-80-1296", 2),
     form = { precision: "f32", remat: ["decoder"], images: 2 } as const;
   const { gradients, activations } = estimated(config, "pretrain", form).memory;
   const plan = compile(wholeStep(config, "pretrain", form), profileOfDevice(device, false));
-  assert.is(gradients + activations, plan.memory.peakScratch);
+  const { buffers, peakScratch } = plan.memory;
+  const scratch = buffers.reduce((n, { role, bytes }) => role === "scratch" ? n + bytes : n, 0);
+  assert.is(gradients + activations, scratch);
+  assert.ok(scratch >= peakScratch && scratch < 1.1 * peakScratch, `${scratch} of ${peakScratch}`);
 });
 
 test("frozen parameters take two bytes in mixed precision; sums of micro-batches are stored in four, at each level", () => {

@@ -5,16 +5,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { golden } from "../support/fixtures.ts";
 import { difference } from "../support/near.ts";
-import { closeCpu, stepOnCpu } from "../support/cpu.ts";
 import { stepOnWebGpu } from "../support/webgpu.ts";
-import {
-  batchOf,
-  type MakeStepper,
-  type Meta,
-  type StepProgram,
-  type TrajectoryOptions,
-  trajectoryProgram,
-} from "./suite.ts";
+import { batchOf, type Meta, type StepProgram, type TrajectoryOptions, trajectoryProgram } from "./suite.ts";
 
 const test = suite("mixed precision");
 
@@ -119,8 +111,8 @@ const counting = (seed: number, mixed?: cs.MixedPrecision): StepProgram => {
 };
 
 /** Mean losses of windows of a long training. */
-const curve = async (make: MakeStepper, program: StepProgram): Promise<readonly number[]> => {
-  const stepper = await make(program), means: number[] = [];
+const curve = async (program: StepProgram): Promise<readonly number[]> => {
+  const stepper = await stepOnWebGpu()(program), means: number[] = [];
   for (let t = 0; t < STEPS; t++) {
     await stepper.step(countingBatch(t));
     if ((t + 1) % WINDOW !== 0) continue;
@@ -134,12 +126,11 @@ const mean = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0) / 
 
 test(`${STEPS} steps: nearer to f32 from the same start than f32 from other starts is`, async () => {
   const seeds = [1, 2, 3], f32: (readonly number[])[] = [], mixed: (readonly number[])[] = [];
-  // in f32 the CPU takes a tenth of the time, and a rounding of f32 is nothing alongside one of f16
-  for (const seed of seeds) f32.push(await curve(stepOnCpu(), counting(seed)));
+  for (const seed of seeds) f32.push(await curve(counting(seed)));
   // a scale that grows every 100 steps is part of it; distances are of the seeds that the spread is of, since one
   // rounding may lead a start to another minimum
   for (const seed of seeds) {
-    mixed.push(await curve(stepOnWebGpu(), counting(seed, { scaling: { growEvery: 100 } })));
+    mixed.push(await curve(counting(seed, { scaling: { growEvery: 100 } })));
   }
   assert.ok(f32.every((c) => c.at(-1)! < 0.4 * c[0]!), `f32 learns: ${f32.map((c) => c.at(-1))}`);
   const windows = Array.from({ length: STEPS / WINDOW }, (_, w) => {
@@ -161,5 +152,4 @@ test(`${STEPS} steps: nearer to f32 from the same start than f32 from other star
   console.log(`mixed: ${away} from f32, whose seeds spread by ${spread}`);
 });
 
-test.after(closeCpu);
 test.run();
