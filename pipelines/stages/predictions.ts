@@ -1,9 +1,9 @@
 /** Files of predictions: one for each evaluation of a run, in its folder `predictions`. */
 import * as Effect from "effect/Effect";
-import { gunzipSync, gzipSync } from "node:zlib";
+import { gunzipSync } from "node:zlib";
 import { type DecodeError, fromEither } from "../base/bridge.ts";
 import { parsePredictions, predictionLines, type Predictions } from "../eval/predictions.ts";
-import { atomicWrite, type DiskError, diskError, existing, ifThere, onDisk } from "../base/disk.ts";
+import { atomicWrite, type DiskError, diskError, ifThere, onDisk } from "../base/disk.ts";
 import { readOwnBytes } from "../base/own_file.ts";
 import { folderOf } from "../base/paths.ts";
 
@@ -50,17 +50,4 @@ export const predictionFiles = (run: string): Effect.Effect<readonly string[], D
     return found.flatMap(({ name }) =>
       name.endsWith(PLAIN) || name.endsWith(PACKED) ? [`${run}/${PREDICTIONS}/${name}`] : []
     ).toSorted();
-  });
-
-/** Copies the predictions of one run directory to another, packed; the same bytes for the same predictions. */
-export const packPredictions = (from: string, to: string): Effect.Effect<void, DiskError> =>
-  Effect.gen(function* () {
-    for (const path of yield* predictionFiles(from)) {
-      const name = path.slice(path.lastIndexOf("/") + 1);
-      const bytes = yield* onDisk("read", path, () => readOwnBytes(path, LIMIT));
-      const target = `${to}/${PREDICTIONS}/${name.endsWith(PACKED) ? name : `${name}.gz`}`;
-      if (target === path || (yield* existing(target))) continue;
-      yield* onDisk("make", folderOf(target), () => Deno.mkdir(folderOf(target), { recursive: true }));
-      yield* atomicWrite(target, [name.endsWith(PACKED) ? bytes : gzipSync(bytes, { level: 9 })]);
-    }
   });

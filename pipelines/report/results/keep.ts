@@ -2,7 +2,7 @@
  * Small records of ablations, kept with the code: what every number of the results follows from, and no weights.
  *
  *     results/artefacts/<stage>-<key>/   manifest.json and result.json as they were, a share of the metrics' lines;
- *                                        samples/*.json where there is a control set; predictions/*.jsonl.gz
+ *                                        samples/*.json where there is a control set
  *     results/<name>/                    manifest.json, record.json, summary.json; kept.json; figures/*.svg, figures/dark/*.svg;
  *                                        times.json where its arms were timed side by side
  *
@@ -20,7 +20,6 @@ import { gainsChart, sizesChart, studiedSizes } from "../study_sizes.ts";
 import { darkSvg } from "../../figures/dark.ts";
 import type { Figure } from "../../figures/plot.ts";
 import { atomicWrite, type DiskError, existing, onDisk } from "../../base/disk.ts";
-import { packPredictions } from "../../stages/predictions.ts";
 import { folderOf } from "../../base/paths.ts";
 import { readOwnText } from "../../base/own_file.ts";
 import { metricLine, type MetricsError, scanMetrics } from "../../runs/metrics.ts";
@@ -123,7 +122,6 @@ const keepArtefact = (from: string, to: string, stage: string): Effect.Effect<vo
         yield* compactCopy(`${from}/samples/${set}.json`, `${to}/samples/${set}.json`);
       }
     }
-    yield* packPredictions(from, to);
     const metrics = `metrics/${stage}.jsonl`;
     if (!(yield* existing(`${from}/${metrics}`))) return;
     yield* written(`${to}/${metrics}`, yield* thinned(`${from}/${metrics}`));
