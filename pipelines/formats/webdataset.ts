@@ -122,7 +122,7 @@ const keeping = (name: string): number => {
 
 /** The members of a sample by what they are. */
 interface Sample {
-  readonly imageBytes?: { readonly name: string; readonly bytes: Uint8Array };
+  readonly image?: { readonly name: string; readonly bytes: Uint8Array };
   readonly txt?: string;
   readonly json?: unknown;
 }
@@ -148,7 +148,7 @@ const sampleOf = (members: readonly Member[]): Judged => {
     const most = keeping(name);
     if (size > most && most > 0) return fault(`${name} of ${size} bytes`, `at most ${most} bytes`);
     if (bytes === undefined) continue;
-    if (place === "image") value.imageBytes = { name, bytes };
+    if (place === "image") value.image = { name, bytes };
     else {
       const read = place === "json" ? jsonOf(bytes) : textOf(bytes);
       if ("fault" in read) return { value, fault: { ...read.fault, path: place } };
@@ -163,7 +163,7 @@ const hasText = ({ txt, json }: Sample): boolean =>
   txt !== undefined || (typeof json === "object" && json !== null && "caption" in json);
 
 const isWhole = ({ value, fault }: Judged): boolean =>
-  fault !== undefined || (value.imageBytes !== undefined && hasText(value));
+  fault !== undefined || (value.image !== undefined && hasText(value));
 
 async function* samples(source: FileSource, role: string): AsyncGenerator<readonly Entry[]> {
   let index = 0, run: Member[] = [], runKey: string | undefined, held = 0;
@@ -183,7 +183,7 @@ async function* samples(source: FileSource, role: string): AsyncGenerator<readon
     const { value, fault } = sampleOf(members);
     given.add(key);
     if (fault !== undefined) return entry(key, { fault });
-    const nothing = value.imageBytes === undefined && !hasText(value);
+    const nothing = value.image === undefined && !hasText(value);
     return entry(key, nothing ? { skipped: "members without an image and a text" } : { value });
   };
   /** A sample whose members stood together, or more of one that waits. */
@@ -236,15 +236,15 @@ async function* samples(source: FileSource, role: string): AsyncGenerator<readon
 }
 
 const Sample = t.intersection([
-  t.type({ imageBytes: t.type({ name: wordsCodec(), bytes: t.unknown }) }),
+  t.type({ image: t.type({ name: wordsCodec(), bytes: t.unknown }) }),
   t.partial({ txt: wordsCodec(), json: t.partial({ caption: nullable(wordsCodec()) }) }),
 ]);
 
-const pairs = each<t.TypeOf<typeof Sample>, PairRecord>(Sample, ({ imageBytes, txt, json }, entry) => {
-  const caption = txt ?? json?.caption, bytes = imageBytes.bytes as Uint8Array, kind = kindOf(bytes);
+const pairs = each<t.TypeOf<typeof Sample>, PairRecord>(Sample, ({ image, txt, json }, entry) => {
+  const caption = txt ?? json?.caption, bytes = image.bytes as Uint8Array, kind = kindOf(bytes);
   if (bytes.length === 0) return refused(entry, field("image", "no bytes", "an encoded image"));
   if (kind?.read === false) {
-    return refused(entry, field("image", `${imageBytes.name}, ${kind.name}`, imageKinds));
+    return refused(entry, field("image", `${image.name}, ${kind.name}`, imageKinds));
   }
   return caption === undefined
     ? refused(entry, field("txt", "nothing", "a text here or under caption of json"))
@@ -253,7 +253,7 @@ const pairs = each<t.TypeOf<typeof Sample>, PairRecord>(Sample, ({ imageBytes, t
       [{
         kind: "pair",
         id: `${entry.file.replace(/^.*\//, "")}/${entry.key}`,
-        image: imageBytes.name,
+        image: image.name,
         caption,
       }],
       { imageBytes: bytes },
