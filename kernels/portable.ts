@@ -18,6 +18,7 @@ export type { StoredPlan } from "./plan/stored.ts";
 export * from "./plan/profile.ts";
 export * from "./plan/steps.ts";
 export * from "./plan/passes.ts";
+export type { Placed } from "./graph/foreach.ts";
 export * from "./graph/split_k.ts";
 export * from "./schedule/choose.ts";
 export * from "./schedule/form.ts";

@@ -44,9 +44,9 @@ export const sourceHashes = (
 ): Effect.Effect<Readonly<Record<string, string>>, SourceFault> =>
   Effect.gen(function* () {
     const hashes: Record<string, string> = {};
-    for (const  of of[vision, decoder]) {
-      if (of.from === "huggingface") hashes[of.folder] = yield* folderHash(of.folder, cache);
-      if (of.from === "run") hashes[of.folder] = yield* runHash(of.folder, of.arm, cache);
+    for (const part of [vision, decoder]) {
+      if (part.from === "huggingface") hashes[part.folder] = yield* folderHash(part.folder, cache);
+      if (part.from === "run") hashes[part.folder] = yield* runHash(part.folder, part.arm, cache);
     }
     return hashes;
   });

@@ -88,7 +88,10 @@ const savedOrigins = (metadata: Readonly<Record<string, string>>): LoadedWeights
     E.getOrElse((): LoadedWeights["origins"] => ({})),
   );
 
-/** Writes a checkpoint of arrays. */
+/**
+ * Writes a checkpoint of arrays.
+ * @internal
+ */
 export type WriteCheckpoint = <X>(
   path: string,
   arrays: StoredArrays<X>,
