@@ -216,9 +216,10 @@ test("a closed device refuses work", async () => {
 
 test("a thread that traps is a lost device that names the kernel; no thread is left waiting", async () => {
   const { assemble } = await Effect.runPromise(openAssembler);
-  const module = await Effect.runPromise(assemble(`(module (import "cos" "memory" (memory 1 65536 shared))
+  const { bytes } = await Effect.runPromise(assemble(`(module (import "cos" "memory" (memory 1 65536 shared))
     (func (export "good") (param i32 i32 i32 i32))
     (func (export "bad") (param i32 i32 i32 i32) unreachable))`));
+  const module = await WebAssembly.compile(bytes);
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true });
   const pool = new Pool(memory, 2, nodeThreads()), job = { args: 4096, units: 1, chunk: 1, barrier: true };
   const jobs = [
