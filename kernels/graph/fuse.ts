@@ -174,7 +174,8 @@ const fusedKernels = (
       const siblings = [...readers].filter((t) => mostlyReads(groupOf.get(t)!, shared, donated))
         .sort((a, b) => placeOf.get(a)! - placeOf.get(b)!);
       siblings.forEach((t, i) =>
-        siblings.slice(i + 1).forEach((u) => merge(groupOf.get(t), groupOf.get(u)!))
+        siblings.slice(i + 1).filter((u) => placeOf.get(u)! - placeOf.get(t)! <= MAX_DISTANCE)
+          .forEach((u) => merge(groupOf.get(t), groupOf.get(u)!))
       );
     }
     // copies of weights of one size, as many as one kernel may bind
@@ -232,6 +233,9 @@ const sourcesOf = (t: Tensor, roots: Roots): Pick<Group, "sources" | "apart"> =>
 };
 
 const MAX_MEMBERS = 24;
+
+/** Nodes between readers of one tensor that share a kernel: a recomputation far behind its first pass would keep its results. */
+const MAX_DISTANCE = 32;
 
 /**
  * Whether a group of loops reads nothing larger than a tensor: in one kernel with others that do, it reads that once. An
