@@ -87,7 +87,7 @@ export const profileOf = (opened: Opened): DeviceProfile => {
   };
 };
 
-/** A profile of which the compiler is informed something else; sums of f16 decide numbers, so that the name says them. */
+/** A profile as overridden for the compiler; sums of f16 decide numbers, so that the name says them. */
 export const withOverrides = (profile: DeviceProfile, as: Partial<DeviceProfile>): DeviceProfile => {
   const all = { ...profile, ...as };
   return all.halfSums ? { ...all, name: `${all.name}, sums of f16` } : all;

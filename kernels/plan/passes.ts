@@ -12,7 +12,7 @@ import { areMerged, sideBySide } from "../graph/side_by_side.ts";
 import { widestHead } from "../schedule/attention.ts";
 import type { Schedules } from "../schedule/schedule.ts";
 
-/** What passes are informed. */
+/** Inputs of every pass. */
 export interface PassContext {
   /** The device. */
   readonly profile: DeviceProfile;

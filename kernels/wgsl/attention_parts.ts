@@ -71,7 +71,7 @@ export class AttentionWriter {
 
   /**
    * Statements that name the positions `span_begin` up to `span_end` between which lines from `first` to `last` see
-   * some, of `length`; the same for all of a workgroup, which is informed through its memory.
+   * some, of `length`; the same for all of a workgroup, which reads it from its memory.
    */
   span(first: string, last: string, length: number): string[] {
     const { from, to } = this.kernel.segments!;

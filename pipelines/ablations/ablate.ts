@@ -102,7 +102,7 @@ export interface AblationResult {
   readonly summary: AblationSummary;
 }
 
-/** Errors of an ablation. A job that failed is informed in an AblationError once all others are done. */
+/** Errors of an ablation. A job that failed is reported in an AblationError once all others are done. */
 export type AblateError =
   | AblationError
   | ConfigError

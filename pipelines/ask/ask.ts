@@ -116,7 +116,7 @@ interface AskedPrompt {
   readonly given: Readonly<Record<string, NdArray>>;
 }
 
-/** The tokens of the answer and the seconds that they took; words are informed as they come. */
+/** The tokens of the answer and the seconds that they took; words are printed as they come. */
 const write = (
   { request, trained, inputImages, prompt, given }: AskedPrompt,
   tell: (words: string) => void,

@@ -59,7 +59,7 @@ export const checkPlace = (path: string): void => {
   try {
     checkFolder(path);
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause; // whatever writes is informed that it is not there
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause; // whatever writes reports that it is not there
   }
 };
 

@@ -65,6 +65,14 @@ const progressCell = (run: RunView, among: readonly RunView[]): Html => {
   }`;
 };
 
+/** A number as text; empty where a run has none. */
+const cellOf =
+  (number: ReturnType<typeof lastOf>, text: (value: number) => string) =>
+  (run: RunView, among: readonly RunView[]): string => {
+    const value = number(run, among);
+    return value === undefined ? "" : text(value);
+  };
+
 const columns: readonly Column[] = [
   {
     name: "run",
@@ -103,20 +111,14 @@ const columns: readonly Column[] = [
     title: "steps/s",
     kind: "number wide",
     key: speed,
-    cell: (run, among) => {
-      const value = speed(run, among);
-      return value === undefined ? "" : String(Number(value.toPrecision(3)));
-    },
+    cell: cellOf(speed, (value) => String(Number(value.toPrecision(3)))),
   },
   {
     name: "memory",
     title: "MB on device",
     kind: "number wide",
     key: memory,
-    cell: (run, among) => {
-      const value = memory(run, among);
-      return value === undefined ? "" : Math.round(value).toLocaleString("en-US");
-    },
+    cell: cellOf(memory, (value) => Math.round(value).toLocaleString("en-US")),
   },
   {
     name: "device",

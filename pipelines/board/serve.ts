@@ -69,7 +69,7 @@ const HOST = "127.0.0.1";
 /** Milliseconds after which a silent connection is shown to be alive. */
 const KEEP_ALIVE = 15_000;
 
-/** Maximum number of messages that wait for a reader before it is informed nothing more. */
+/** Maximum number of messages that wait for a reader before it gets no more. */
 const WAITING = 8;
 
 const answer = (status: number, type: string, body: BodyInit | null): Response =>

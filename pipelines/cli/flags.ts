@@ -40,7 +40,7 @@ export const choiceFlag = <const T extends readonly string[]>(
   what: string,
 ) => Flag.Literals(name, names).pipe(Flag.withDefault(by), Flag.withDescription(what));
 
-/** A flag of one of some presets; one by an old name is informed. */
+/** A flag of one of some presets; an old name is accepted with a hint. */
 export const presetFlagOf = <const T extends PresetName>(names: readonly T[], what: string) =>
   Flag.String("preset").pipe(
     Flag.filterMap((text) => {

@@ -98,7 +98,7 @@ const withRetries = <E, R>(
 
 /**
  * Runs all jobs, each after those that it needs. It ends when nothing can be run any more, and gives the first error that
- * concerned every job, if there was one; other failures are informed as events. Interrupting it interrupts what runs.
+ * concerned every job, if there was one; other failures are reported as events. Interrupting it interrupts what runs.
  */
 export const runJobs = <E, R>(
   jobs: readonly Job[],

@@ -1,5 +1,5 @@
 /**
- * A worker process: opens one device, makes one artefact after the other as it is informed on standard input,
+ * A worker process: opens one device, makes one artefact after the other as requests come on standard input,
  * and ends when that closes, which it does when who started it ends in any way. What it is doing then is saved first.
  *
  *     deno run -A pipelines/engine/worker.ts <store> <device> <version> <cache> [logs]

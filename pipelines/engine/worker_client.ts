@@ -204,5 +204,5 @@ export const makeOnWorker = (
     const line = lineOf({ id, experiment, hashes, key: job.key });
     running.ready
       .then(() => running.input.write(new TextEncoder().encode(line)))
-      .catch(() => {}); // it ended, which is informed above
+      .catch(() => {}); // it ended, which is reported above
   });

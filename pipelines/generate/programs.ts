@@ -102,7 +102,7 @@ export const pyramidOf = (
 ): PrefixPyramid | undefined =>
   pyramid === undefined || images === undefined ? undefined : { visual: images.tokens, stages: pyramid };
 
-/** What the blocks of a writer have dropped of prefixes, as steps are informed it. */
+/** Tokens of prefixes that the decoder's blocks have dropped, as input of steps. */
 export const droppedOf = (causalLM: CausalLM): Pick<PastKeyValues, "dropped"> => {
   const pyramid = pyramidOf(causalLM);
   return pyramid === undefined ? {} : { dropped: droppedBy(causalLM.decoder, pyramid) };

@@ -86,7 +86,7 @@ const walk = (folder: string, found: Found, deep: number): Effect.Effect<void, D
     }
   });
 
-/** Every run directory below a folder, by path. What cannot be read is informed alongside, and hides no other. */
+/** Every run directory below a folder, by path. What cannot be read is reported alongside, and hides no other. */
 export const indexRuns = (folder: string): Effect.Effect<RunIndex, DiskError> =>
   Effect.gen(function* () {
     const found: Found = { runs: [], unreadable: [] };

@@ -10,7 +10,7 @@ export type Precision = "f32" | "mixed";
 /** Every precision, the default first. */
 export const precisions: readonly Precision[] = ["f32", "mixed"];
 
-/** What a step of a precision is informed alongside its loss: nothing for f32. Frozen parameters are stored as f16. */
+/** Inputs of a step of a precision alongside its loss: nothing for f32. Frozen parameters are stored as f16. */
 export const mixedOf = (
   precision: Precision | undefined,
   half: PathPredicate = everyParameter,

@@ -14,6 +14,7 @@ import {
 import { compileFor, type Device, theDevice } from "@chain-of-sight/kernels/portable";
 import { defaultDevice, grad as jaxGrad, init, jit, nn, numpy as np } from "@jax-js/jax";
 import * as Effect from "effect/Effect";
+import { median } from "../base/quantile.ts";
 
 /** The version of jax-js, as `deno.json` pins it. */
 export const JAX_VERSION = "0.1.25";
@@ -93,8 +94,6 @@ const timed = (work: Repeated, times: number): Effect.Effect<number, unknown> =>
     yield* work(times);
     return (performance.now() - began) / times;
   });
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 const differenceOf = (ours: readonly ArrayLike<number>[], theirs: readonly ArrayLike<number>[]): number => {
   let most = 0, apart = 0;
